@@ -1,0 +1,77 @@
+using Ramet.Kernel.Files;
+using Ramet.Kernel.Memory;
+using Ramet.Kernel.Platform;
+using Ramet.Kernel.Processes;
+using Ramet.Kernel.State;
+using Ramet.Kernel.Time;
+
+namespace Ramet.Kernel;
+
+/// <summary>
+/// The kernel of one sandbox: everything that its programs can see or change hangs off here, and nothing is static. One lock (<see cref="Lock"/>) is held while a system
+/// call, a fault or a timer is served; these never wait, so guest code of other threads runs in parallel outside it.
+/// </summary>
+[Saved]
+public sealed partial class Kernel
+{
+    [NotSaved]
+    private KernelPorts _ports = null!;
+
+    private Kernel()
+    {
+    }
+
+    /// <summary>Held while anything of this kernel is read or changed.</summary>
+    [NotSaved]
+    public Lock Lock { get; } = new();
+
+    /// <summary>The machine that it runs on.</summary>
+    public IMachine Machine => _ports.Machine;
+
+    /// <summary>The process that hosts it.</summary>
+    internal IKernelHost Host => _ports.Host;
+
+    /// <summary>The host's randomness.</summary>
+    public IHostRandom Random => _ports.Random;
+
+    /// <summary>The files of the image, below the writable layer.</summary>
+    public IReadOnlyImage Image => _ports.Image;
+
+    /// <summary>Page frames of RAM.</summary>
+    public FrameAllocator Frames { get; private set; } = null!;
+
+    /// <summary>Pending timers.</summary>
+    public TimerQueue Timers { get; private set; } = new();
+
+    /// <summary>Threads that are ready to run, and the virtual CPUs.</summary>
+    public Scheduler Scheduler { get; private set; } = null!;
+
+    /// <summary>Processes and threads by id.</summary>
+    public ProcessTable Processes { get; private set; } = null!;
+
+    /// <summary>What is mounted where.</summary>
+    public MountTable Mounts { get; private set; } = null!;
+
+    /// <summary>Limits of the sandbox.</summary>
+    public ResourceLimits Limits { get; private set; } = new();
+
+    /// <summary>Counters for --stats and metrics.</summary>
+    public KernelStatistics Statistics { get; private set; } = new();
+
+    /// <summary>Host name (sethostname(2)).</summary>
+    public string HostName { get; set; } = "ramet";
+
+    /// <summary>/proc/sys/kernel/random/boot_id; fresh in each fork.</summary>
+    public Guid BootId { get; private set; }
+
+    /// <summary>Number of forks and restores that this kernel has come through; programs can watch it.</summary>
+    public long Generation { get; private set; }
+}
+
+/// <summary>The ports through which a kernel reaches its machine and its host.</summary>
+/// <param name="Machine">Memory and virtual CPUs.</param>
+/// <param name="Clock">Clocks.</param>
+/// <param name="Random">Randomness.</param>
+/// <param name="Host">The hosting process.</param>
+/// <param name="Image">The image's files.</param>
+public sealed record KernelPorts(IMachine Machine, IHostClock Clock, IHostRandom Random, IKernelHost Host, IReadOnlyImage Image);

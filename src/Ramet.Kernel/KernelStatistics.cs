@@ -1,0 +1,28 @@
+using Ramet.Kernel.State;
+
+namespace Ramet.Kernel;
+
+/// <summary>What has happened in a sandbox, for --stats and metrics. Not part of a snapshot: a fork counts from zero.</summary>
+[Saved]
+public sealed partial class KernelStatistics
+{
+    /// <summary>System calls served.</summary>
+    [NotSaved]
+    public long Syscalls { get; internal set; }
+
+    /// <summary>Page faults served.</summary>
+    [NotSaved]
+    public long PageFaults { get; internal set; }
+
+    /// <summary>Exits of virtual CPUs, of any kind.</summary>
+    [NotSaved]
+    public long Exits { get; internal set; }
+
+    /// <summary>Signals delivered.</summary>
+    [NotSaved]
+    public long Signals { get; internal set; }
+
+    /// <summary>Calls that Ramet does not have, by number.</summary>
+    [NotSaved]
+    public Dictionary<int, long> Absent { get; } = [];
+}

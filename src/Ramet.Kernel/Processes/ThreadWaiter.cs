@@ -1,0 +1,20 @@
+using Ramet.Kernel.State;
+
+namespace Ramet.Kernel.Processes;
+
+/// <summary>A thread that waits inside a system call.</summary>
+[Saved]
+public sealed partial class ThreadWaiter : Waiter
+{
+    private PosixThread _thread = null!;
+
+    private ThreadWaiter()
+    {
+    }
+
+    /// <summary>A waiter for this thread.</summary>
+    public ThreadWaiter(PosixThread thread) => _thread = thread;
+
+    /// <inheritdoc/>
+    public override bool OnWake(PollEvents events) => _thread.Wake();
+}

@@ -1,0 +1,4 @@
+namespace Ramet.Kernel.State;
+
+/// <summary>Reads a snapshot's compact form. (Being written.)</summary>
+public sealed class StateReader;
