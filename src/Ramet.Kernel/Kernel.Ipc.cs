@@ -1,5 +1,6 @@
 using Ramet.Kernel.Files;
 using Ramet.Kernel.Pipes;
+using Ramet.Kernel.Sockets;
 
 namespace Ramet.Kernel;
 
@@ -10,6 +11,9 @@ public sealed partial class Kernel
 
     /// <summary>Host memory that pipes and sockets of this sandbox hold.</summary>
     public BufferBudget Buffers { get; private set; } = new();
+
+    /// <summary>Names and ports of sockets.</summary>
+    public SocketTable Sockets { get; private set; } = new();
 
     /// <summary>What connects the sandbox's standard streams and its runner to the host.</summary>
     public HostStreams HostStreams { get; private set; } = new();
