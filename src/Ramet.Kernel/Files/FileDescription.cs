@@ -45,7 +45,9 @@ public abstract partial class FileDescription
     /// <summary>One less; the last one closes.</summary>
     public void Release(Kernel kernel)
     {
-        if (--_references == 0) OnClose(kernel);
+        if (--_references != 0) return;
+        LeaveEpollSets(kernel);
+        OnClose(kernel);
     }
 
     /// <summary>The last reference is gone.</summary>
