@@ -7,6 +7,8 @@ namespace Ramet.Kernel.Processes;
 public sealed partial class Scheduler
 {
     internal void Enqueue(PosixThread thread) => throw new NotImplementedException();
+
+    internal void LeaveGuest(Memory.AddressSpace space) => throw new NotImplementedException();
 }
 
 /// <summary>Processes and threads by id. (Being written.)</summary>
