@@ -91,6 +91,7 @@ public sealed partial class AddressSpace
     public void RemoveUser()
     {
         if (--_users > 0) return;
+        _kernel.Scheduler.LeaveGuest(this);
         foreach (var area in _areas) DropArea(area);
         _areas.Clear();
         _tables.Free();
