@@ -42,11 +42,6 @@ namespace Ramet.Kernel.Processes
 
 namespace Ramet.Kernel
 {
-    internal static class StandardMounts
-    {
-        public static MountTable Create(Kernel kernel) => throw new NotImplementedException();
-    }
-
     [State.Saved]
     internal sealed partial class Vdso
     {
