@@ -1,6 +1,3 @@
-using Ramet.Kernel.Files;
-using Ramet.Kernel.Memory;
-
 namespace Ramet.Kernel.Processes
 {
     public sealed partial class PosixThread
@@ -37,30 +34,6 @@ namespace Ramet.Kernel.Processes
         internal void ResetForExec()
         {
         }
-    }
-}
-
-namespace Ramet.Kernel
-{
-    internal static class StandardMounts
-    {
-        public static MountTable Create(Kernel kernel)
-        {
-            var table = new MountTable(kernel);
-            kernel.Mounts = table;
-            FileSystems.RootFileSystem.MountAll(kernel);
-            return table;
-        }
-    }
-
-    [State.Saved]
-    internal sealed partial class Vdso
-    {
-        public static Vdso Create(Kernel kernel) => throw new NotImplementedException();
-
-        public void Refresh() => throw new NotImplementedException();
-
-        public Errno Map(AddressSpace space, ulong address) => throw new NotImplementedException();
     }
 }
 
