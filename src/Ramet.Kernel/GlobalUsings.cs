@@ -1,1 +1,2 @@
 global using Ramet.Abi;
+global using ThreadState = Ramet.Kernel.Processes.ThreadState;

@@ -66,6 +66,9 @@ public sealed partial class Kernel
 
     /// <summary>Number of forks and restores that this kernel has come through; programs can watch it.</summary>
     public long Generation { get; private set; }
+
+    /// <summary>Pages for MAP_SHARED|MAP_ANONYMOUS.</summary>
+    internal MemoryObject CreateSharedMemory(ulong size) => throw new NotImplementedException();
 }
 
 /// <summary>The ports through which a kernel reaches its machine and its host.</summary>

@@ -22,7 +22,11 @@ public sealed partial class KernelStatistics
     [NotSaved]
     public long Signals { get; internal set; }
 
+    /// <summary>Processes killed because the memory limit was reached.</summary>
+    [NotSaved]
+    public long OutOfMemoryKills { get; internal set; }
+
     /// <summary>Calls that Ramet does not have, by number.</summary>
     [NotSaved]
-    public Dictionary<int, long> Absent { get; } = [];
+    public Dictionary<int, long> Absent { get; private set; } = [];
 }

@@ -13,7 +13,13 @@ public sealed partial class FileDescriptorTable
     public Errno Install(FileDescription description, bool closeOnExec, out int descriptor, int from = 0) => throw new NotImplementedException();
 
     /// <summary>A copy, for fork.</summary>
-    public FileDescriptorTable Clone() => throw new NotImplementedException();
+    public FileDescriptorTable Clone(Processes.ResourceLimitSet? limits = null) => throw new NotImplementedException();
+
+    public FileDescriptorTable Share() => throw new NotImplementedException();
+
+    public bool IsShared => throw new NotImplementedException();
+
+    public void Release(Processes.Process process) => throw new NotImplementedException();
 
     /// <summary>Closes the descriptors that are marked close-on-exec.</summary>
     public void CloseOnExec(Processes.Process process) => throw new NotImplementedException();

@@ -52,6 +52,13 @@ public abstract class GuestMemory : IDisposable
     /// </summary>
     public abstract void Populate(ulong address, ulong length);
 
+    /// <summary>
+    /// Makes image pages reachable for the guest; call it before such a page goes into a page table (the host attaches
+    /// images piece by piece, because their cost goes by length). Cheap when they are reachable already.
+    /// False when the range is not inside one image, or the host refuses.
+    /// </summary>
+    public virtual bool TryAttachImage(ulong address, ulong length) => TryGetReadOnlySpan(address, (int)Math.Min(length, int.MaxValue), out _);
+
     /// <inheritdoc/>
     public abstract void Dispose();
 }

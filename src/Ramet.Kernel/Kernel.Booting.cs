@@ -1,0 +1,160 @@
+using Ramet.Kernel.Files;
+using Ramet.Kernel.Loading;
+using Ramet.Kernel.Memory;
+using Ramet.Kernel.Platform;
+using Ramet.Kernel.Processes;
+using Ramet.Kernel.State;
+
+namespace Ramet.Kernel;
+
+/// <summary>What a sandbox runs first.</summary>
+public sealed record MainProgram
+{
+    /// <summary>Path of the program, or a name to be looked up in PATH of <see cref="Environment"/>.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>argv, the name first.</summary>
+    public required IReadOnlyList<string> Arguments { get; init; }
+
+    /// <summary>NAME=value.</summary>
+    public IReadOnlyList<string> Environment { get; init; } = [];
+
+    /// <summary>Working directory.</summary>
+    public string WorkingDirectory { get; init; } = "/";
+
+    /// <summary>Descriptors 0, 1, 2 and on.</summary>
+    public IReadOnlyList<FileDescription> Descriptors { get; init; } = [];
+}
+
+/// <summary>Starting a kernel: from nothing, or from a snapshot.</summary>
+public sealed partial class Kernel
+{
+    [NotSaved]
+    private ISyscallTracer? _tracer;
+
+    /// <summary>The process whose end is the end of the sandbox.</summary>
+    public Process? MainProcess { get; private set; }
+
+    /// <summary>Sees system calls; null when nobody asked.</summary>
+    public ISyscallTracer? Tracer
+    {
+        get => _tracer;
+        set => _tracer = value;
+    }
+
+    /// <summary>A kernel with nothing running.</summary>
+    public static Kernel Create(KernelPorts ports, ResourceLimits limits)
+    {
+        var kernel = new Kernel { _ports = ports, Limits = limits };
+        kernel.Frames = new FrameAllocator(kernel);
+        kernel.Scheduler = new Scheduler(kernel);
+        kernel.Processes = new ProcessTable(kernel);
+        kernel.BootTime = kernel.MonotonicNow;
+        kernel.RefreshIdentity();
+        kernel.Mounts = StandardMounts.Create(kernel);
+        kernel.Vdso = Vdso.Create(kernel);
+        return kernel;
+    }
+
+    /// <summary>
+    /// Starts the main program. On an error nothing runs, and <paramref name="reason"/> is a sentence for the user.
+    /// </summary>
+    public Errno Start(MainProgram program, out string reason)
+    {
+        lock (Lock)
+        {
+            int pid = Processes.NewId();
+            var process = new Process(this, pid) { Parent = Processes.Init, ProcessGroup = pid, Session = pid, ResourceLimits = DefaultLimits() };
+            var thread = PosixThread.Create(this, process, pid);
+            Processes.Init.Children.Add(process);
+            Processes.Add(process);
+            thread.Credentials = new Credentials();
+            thread.FileSystem = new FileSystemContext(Mounts.Root);
+            thread.Files = new FileDescriptorTable(this, process.ResourceLimits);
+            thread.Memory = AddressSpace.Create(this) ?? throw new InvalidOperationException("The memory limit is too small for any program.");
+            MainProcess = process;
+            for (int i = 0; i < program.Descriptors.Count; i++) thread.Files.InstallAt(process, program.Descriptors[i], i, closeOnExec: false);
+            var error = Execution.StartMain(thread, program, out reason);
+            if (error == Errno.None) Scheduler.Enqueue(thread);
+            return error;
+        }
+    }
+
+    /// <summary>The state of the kernel in its compact form. The sandbox must stand still (<see cref="RequestStop"/>, and all <see cref="RunVcpu"/> have returned).</summary>
+    public byte[] Save()
+    {
+        lock (Lock)
+        {
+            foreach (var context in Scheduler.Vcpus)
+            {
+                if (context.HasHostThread) throw new InvalidOperationException("The sandbox still runs.");
+                Unload(context);
+            }
+
+            _savedMonotonic = MonotonicNow;
+            return StateSerializer.Save(this);
+        }
+    }
+
+    /// <summary>
+    /// A kernel from its compact form, on a machine whose memory holds the snapshot's. It is a new sandbox: identity, randomness and
+    /// clocks are its own, and memory that asked for it is wiped.
+    /// </summary>
+    /// <exception cref="StateFormatException">The bytes are damaged or of another version.</exception>
+    public static Kernel Restore(KernelPorts ports, ReadOnlyMemory<byte> state, ResourceLimits? limits = null)
+    {
+        var kernel = StateSerializer.Load<Kernel>(state, ports);
+        if (limits is not null) kernel.Limits = limits;
+        lock (kernel.Lock)
+        {
+            kernel.Generation++;
+            kernel.RefreshIdentity();
+            kernel.Vdso.Refresh();
+            foreach (var space in kernel.AddressSpaces()) space.WipeForFork();
+            kernel.Scheduler.RequestVcpus();
+            kernel.UpdateAlarm();
+        }
+
+        return kernel;
+    }
+
+    /// <summary>All address spaces, each once.</summary>
+    internal IEnumerable<AddressSpace> AddressSpaces() =>
+        Processes.All.SelectMany(process => process.Threads).Select(thread => thread.Memory).Distinct();
+
+    /// <summary>The vDSO, shared by all programs of the sandbox.</summary>
+    internal Vdso Vdso { get; private set; } = null!;
+
+    private long _savedMonotonic;
+
+    private void OnLoaded(StateReader reader)
+    {
+        _ports = (KernelPorts)(reader.Context ?? throw new StateFormatException("A kernel is loaded with its ports as context."));
+        // Time stood still for the sandbox while it was frozen: its clock goes on from there.
+        _monotonicOffset = _savedMonotonic - _ports.Clock.MonotonicNanoseconds;
+    }
+
+    private void RefreshIdentity()
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        Random.Fill(bytes);
+        BootId = new Guid(bytes);
+        HostName = "ramet-" + Convert.ToHexStringLower(bytes[..4]);
+    }
+
+    private ResourceLimitSet DefaultLimits()
+    {
+        var set = new ResourceLimitSet();
+        for (int i = 0; i < 16; i++) set.Set((ResourceLimit)i, ResourceLimitSet.Infinity, ResourceLimitSet.Infinity);
+        set.Set(ResourceLimit.RLIMIT_STACK, 8 << 20, ResourceLimitSet.Infinity);
+        set.Set(ResourceLimit.RLIMIT_CORE, 0, ResourceLimitSet.Infinity);
+        set.Set(ResourceLimit.RLIMIT_NPROC, (ulong)Limits.MaxThreads, (ulong)Limits.MaxThreads);
+        set.Set(ResourceLimit.RLIMIT_NOFILE, Math.Min(1024, (ulong)Limits.MaxOpenFiles), (ulong)Math.Min(Limits.MaxOpenFiles, 1048576));
+        set.Set(ResourceLimit.RLIMIT_MEMLOCK, 8 << 20, 8 << 20);
+        set.Set(ResourceLimit.RLIMIT_SIGPENDING, 4096, 4096);
+        set.Set(ResourceLimit.RLIMIT_MSGQUEUE, 819200, 819200);
+        set.Set(ResourceLimit.RLIMIT_NICE, 0, 0);
+        set.Set(ResourceLimit.RLIMIT_RTPRIO, 0, 0);
+        return set;
+    }
+}

@@ -1,0 +1,293 @@
+using Ramet.Kernel.Memory;
+using Ramet.Kernel.Platform;
+using Ramet.Kernel.Processes;
+using Ramet.Kernel.Signals;
+using Ramet.Kernel.State;
+using Ramet.Kernel.Syscalls;
+
+namespace Ramet.Kernel;
+
+/// <summary>The loop of a virtual CPU: run user code, serve why it left, go back.</summary>
+public sealed partial class Kernel
+{
+    [NotSaved]
+    private bool _stopRequested;
+
+    [NotSaved]
+    private long _alarm = long.MaxValue;
+
+    /// <summary>Whether the main process has ended, or the sandbox was killed: nothing runs any more.</summary>
+    public bool HasExited { get; private set; }
+
+    /// <summary>Wait status of the main process, once <see cref="HasExited"/>.</summary>
+    public int ExitStatus { get; private set; }
+
+    /// <summary>Why the sandbox ended, when it was not its own doing (damaged memory, host failure); null otherwise.</summary>
+    public string? FailureReason { get; private set; }
+
+    /// <summary>
+    /// Runs threads on a virtual CPU until none is ready, the sandbox has ended, or <see cref="RequestStop"/> was called. The caller's host thread is the virtual CPU's for that time.
+    /// </summary>
+    public void RunVcpu(int index)
+    {
+        Lock.Enter();
+        var context = Scheduler.Vcpus[index];
+        context.Requested = false;
+        context.HasHostThread = true;
+        try
+        {
+            context.Machine ??= Machine.GetVcpu(index);
+            while (!HasExited && !_stopRequested && TryPickThread(context)) RunThread(context);
+        }
+        catch (GuestMemoryException exception)
+        {
+            Fail(exception.Message + " The sandbox has damaged its own page tables or kernel structures.");
+        }
+#pragma warning disable CA1031 // Whatever goes wrong while one sandbox is served ends that sandbox alone.
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            Fail("Internal error: " + exception);
+        }
+        finally
+        {
+            // RunThread gives the lock back only while guest code runs, and takes it again whatever happens.
+            context.HasHostThread = false;
+            if (_stopRequested || HasExited) Unload(context);
+            UpdateAlarm();
+            Lock.Exit();
+        }
+    }
+
+    /// <summary>A time that was asked for by <see cref="IKernelHost.SetAlarm"/> has come.</summary>
+    public void OnAlarm()
+    {
+        lock (Lock)
+        {
+            if (HasExited) return;
+            _alarm = long.MaxValue;
+            long now = MonotonicNow;
+            Timers.RunDue(now);
+            Scheduler.Preempt(now);
+            UpdateAlarm();
+        }
+    }
+
+    /// <summary>Makes <see cref="RunVcpu"/> return soon; the sandbox stands still until <see cref="Continue"/>.</summary>
+    public void RequestStop()
+    {
+        lock (Lock)
+        {
+            _stopRequested = true;
+            Scheduler.KickAll();
+        }
+    }
+
+    /// <summary>Undoes <see cref="RequestStop"/>.</summary>
+    public void Continue()
+    {
+        lock (Lock)
+        {
+            _stopRequested = false;
+            Scheduler.RequestVcpus();
+        }
+    }
+
+    /// <summary>Ends the sandbox at once, with this wait status.</summary>
+    public void Kill(int status, string? reason = null)
+    {
+        lock (Lock)
+        {
+            if (HasExited) return;
+            FailureReason = reason;
+            End(status);
+        }
+    }
+
+    private void Fail(string reason)
+    {
+        FailureReason = reason;
+        End(Process.KilledStatus(Signal.SIGKILL));
+    }
+
+    private void End(int status)
+    {
+        if (HasExited) return;
+        HasExited = true;
+        ExitStatus = status;
+        Scheduler.KickAll();
+        Host.OnExited();
+    }
+
+    /// <summary>A process has ended. The end of the main process is the end of the sandbox.</summary>
+    internal void OnProcessEnded(Process process)
+    {
+        if (process == MainProcess) End(process.ExitStatus);
+    }
+
+    private bool TryPickThread(VcpuContext context)
+    {
+        long now = MonotonicNow;
+        if (now >= Timers.NextDueTime) Timers.RunDue(now);
+        var current = context.Current;
+        if (current is not null)
+        {
+            if (current.State != ThreadState.Runnable)
+            {
+                context.Current = null;
+            }
+            else if (now >= context.SliceEnd && Scheduler.HasReady)
+            {
+                context.Current = null;
+                Scheduler.Enqueue(current);
+            }
+            else
+            {
+                return true;
+            }
+        }
+
+        while (Scheduler.Dequeue() is { } next)
+        {
+            if (next.State != ThreadState.Runnable) continue;
+            context.Current = next;
+            context.SliceEnd = now + Scheduler.TimeSlice;
+            return true;
+        }
+
+        return false;
+    }
+
+    private void RunThread(VcpuContext context)
+    {
+        var thread = context.Current!;
+        // What is left of a system call, and signals, first: they may block, stop or end the thread.
+        if (thread.InSyscall) ResumeSyscall(thread);
+        if (thread.State != ThreadState.Runnable || !SignalDelivery.PrepareToRun(thread, this))
+        {
+            // Off the virtual CPU at once: when it is woken it goes through the queue like any other.
+            if (thread.State != ThreadState.Runnable) context.Current = null;
+            return;
+        }
+
+        Load(context, thread);
+        var vcpu = context.Machine!;
+        var stale = thread.Memory.Tables.TakeStale(context.Index);
+        if (stale.Count > 0)
+        {
+            vcpu.Invalidate(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(stale));
+            stale.Clear();
+        }
+
+        vcpu.Registers = thread.Registers;
+        UpdateAlarm();
+        context.EnteredAt = _ports.Clock.MonotonicNanoseconds;
+        context.Space = thread.Memory;
+        context.InGuest = true;
+        UpdateAlarmForSlice(context);
+        Lock.Exit();
+        VcpuExit exit;
+        try
+        {
+            exit = vcpu.Run();
+        }
+        finally
+        {
+            context.InGuest = false;
+            Lock.Enter();
+        }
+
+        thread.CpuTime += _ports.Clock.MonotonicNanoseconds - context.EnteredAt;
+        Statistics.Exits++;
+        // Another virtual CPU may have ended the thread meanwhile (exit_group): its registers matter to nobody then.
+        if (thread.State == ThreadState.Dead) return;
+        thread.Registers = vcpu.Registers;
+        Serve(thread, exit);
+        if (thread.State != ThreadState.Runnable && context.Current == thread) context.Current = null;
+    }
+
+    private void Serve(PosixThread thread, in VcpuExit exit)
+    {
+        switch (exit.Kind)
+        {
+            case VcpuExitKind.Syscall:
+                BeginSyscall(thread);
+                break;
+            case VcpuExitKind.PageFault:
+                Statistics.PageFaults++;
+                FaultDelivery.OnPageFault(thread, exit);
+                break;
+            case VcpuExitKind.Exception:
+                FaultDelivery.OnException(thread, exit);
+                break;
+            case VcpuExitKind.Shutdown:
+                Fail("The virtual machine stopped: " + (exit.Detail ?? "no reason given") + ".");
+                break;
+            case VcpuExitKind.Interrupted:
+                break;
+            default:
+                Fail("Unknown exit of a virtual CPU.");
+                break;
+        }
+    }
+
+    /// <summary>Puts a thread's state on the virtual CPU, saving that of the thread before it.</summary>
+    private void Load(VcpuContext context, PosixThread thread)
+    {
+        var vcpu = context.Machine!;
+        if (context.Loaded != thread)
+        {
+            Unload(context);
+            vcpu.FsBase = thread.FsBase;
+            vcpu.GsBase = thread.GsBase;
+            vcpu.LoadExtendedState(thread.ExtendedState ?? []);
+            context.Loaded = thread;
+        }
+
+        if (vcpu.PageTableRoot != thread.Memory.Root) vcpu.PageTableRoot = thread.Memory.Root;
+    }
+
+    /// <summary>Takes the state of the thread that a virtual CPU holds back into the thread.</summary>
+    internal void Unload(VcpuContext context)
+    {
+        if (context.Loaded is not { } previous) return;
+        var vcpu = context.Machine!;
+        previous.ExtendedState ??= new byte[Machine.Features.XStateSize];
+        vcpu.SaveExtendedState(previous.ExtendedState);
+        previous.FsBase = vcpu.FsBase;
+        previous.GsBase = vcpu.GsBase;
+        context.Loaded = null;
+    }
+
+    /// <summary>The thread's segment bases or extended state are about to be read or changed in the thread: takes them off the virtual CPU.</summary>
+    internal void UnloadThread(PosixThread thread)
+    {
+        foreach (var context in Scheduler.Vcpus)
+        {
+            if (context.Loaded == thread) Unload(context);
+        }
+    }
+
+    private void UpdateAlarm()
+    {
+        long wanted = Math.Min(Timers.NextDueTime, Scheduler.NextPreemption);
+        if (wanted == _alarm || HasExited) return;
+        _alarm = wanted;
+        Host.SetAlarm(wanted == long.MaxValue ? wanted : wanted - _monotonicOffset);
+    }
+
+    private void UpdateAlarmForSlice(VcpuContext context)
+    {
+        if (Scheduler.HasReady && context.SliceEnd < _alarm) UpdateAlarm();
+    }
+
+    /// <summary>A page is needed and there is none: the process ends as if by the kernel's OOM killer.</summary>
+    internal void OnOutOfMemory(Process process)
+    {
+        Statistics.OutOfMemoryKills++;
+        process.ExitGroup(Process.KilledStatus(Signal.SIGKILL));
+    }
+
+    /// <summary>A signal was queued: signalfds of the process may have become readable.</summary>
+    internal void OnSignalQueued(Process process) => process.SignalEvents.Wake();
+}

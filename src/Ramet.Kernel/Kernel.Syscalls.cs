@@ -1,0 +1,59 @@
+using Ramet.Kernel.Processes;
+using Ramet.Kernel.Syscalls;
+
+namespace Ramet.Kernel;
+
+/// <summary>The life of a system call: begin, perhaps block and run again, end.</summary>
+public sealed partial class Kernel
+{
+    private void BeginSyscall(PosixThread thread)
+    {
+        thread.BeginSyscall();
+        thread.SyscallNumber = (int)thread.Registers.Rax;
+        Statistics.Syscalls++;
+        RunHandler(thread);
+    }
+
+    private void ResumeSyscall(PosixThread thread)
+    {
+        thread.StopWaiting();
+        thread.Resuming = true;
+        RunHandler(thread);
+    }
+
+    private void RunHandler(PosixThread thread)
+    {
+        int number = thread.SyscallNumber;
+        var arguments = new SyscallArguments(thread.Registers);
+        thread.InSyscall = true;
+        string? call = Tracer is null ? null : SyscallTable.FormatCall(thread, number, arguments);
+        if (!SyscallTable.IsPresent(number)) CountAbsent(number);
+        var result = SyscallTable.Dispatch(thread, number, arguments);
+        if (result.IsBlocked) return;
+        thread.InSyscall = false;
+        if (call is not null) Tracer!.OnSyscall(thread.Tid, call + SyscallTable.FormatResult(thread, number, arguments, result));
+        if (thread.State == ThreadState.Dead) return;
+        if (result.IsNoReturn)
+        {
+            thread.RestoreSignalMask();
+            return;
+        }
+
+        // Restart codes stay in RAX until SignalDelivery has seen whether a handler runs.
+        thread.Registers.Rax = (ulong)result.Value;
+        thread.RestartCode = result.Value is <= -(long)RestartKind.ERESTARTSYS and >= -(long)RestartKind.ERESTART_RESTARTBLOCK ? (int)-result.Value : 0;
+        if (thread.RestartCode == 0 && !thread.SignalPending) thread.RestoreSignalMask();
+    }
+
+    /// <summary>Makes an interrupted call again. One that keeps its deadline goes on as if it had only been woken.</summary>
+    internal void RestartSyscall(PosixThread thread, bool keepsDeadline)
+    {
+        thread.Registers.Rax = (ulong)thread.SyscallNumber;
+        if (!keepsDeadline) thread.BeginSyscall();
+        thread.Resuming = keepsDeadline;
+        RunHandler(thread);
+    }
+
+    private void CountAbsent(int number) =>
+        Statistics.Absent[number] = Statistics.Absent.GetValueOrDefault(number) + 1;
+}

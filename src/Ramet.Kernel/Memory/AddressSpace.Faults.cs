@@ -1,0 +1,220 @@
+using Ramet.Kernel.Platform;
+
+namespace Ramet.Kernel.Memory;
+
+/// <summary>What a program did to an address.</summary>
+[Flags]
+public enum AccessKind
+{
+    Read = 1,
+    Write = 2,
+    Execute = 4,
+}
+
+/// <summary>How a page fault was settled.</summary>
+public enum FaultOutcome
+{
+    /// <summary>The page is there now: the access may be repeated.</summary>
+    Resolved,
+
+    /// <summary>Nothing is mapped there: SIGSEGV, SEGV_MAPERR.</summary>
+    NotMapped,
+
+    /// <summary>The mapping does not allow it: SIGSEGV, SEGV_ACCERR.</summary>
+    NotAllowed,
+
+    /// <summary>Beyond the end of the file: SIGBUS, BUS_ADRERR.</summary>
+    BeyondEnd,
+
+    /// <summary>Over the sandbox's memory limit.</summary>
+    OutOfMemory,
+}
+
+/// <summary>Page faults: demand paging, copy-on-write, and mapping ahead of the program so that it leaves the VM less often.</summary>
+public sealed partial class AddressSpace
+{
+    /// <summary>Pages of a stream are mapped in windows that double up to this.</summary>
+    private const int LargestWindow = 512;
+
+    /// <summary>Pages around a fault in private anonymous memory that are mapped with it, aligned.</summary>
+    private const int AnonymousAround = 4;
+
+    /// <summary>Pages around a fault in a file that are mapped with it if they need no memory (Linux: fault_around_bytes).</summary>
+    private const int FileAround = 16;
+
+    /// <summary>Serves a page fault.</summary>
+    public FaultOutcome HandleFault(ulong address, AccessKind access)
+    {
+        var area = address < PageTables.UserEnd ? FindArea(address) : null;
+        if (area is null) return FaultOutcome.NotMapped;
+        if (!Allows(area.Protection, access)) return FaultOutcome.NotAllowed;
+        ulong page = address & ~PageMask;
+        var outcome = MapPage(area, page, access);
+        if (outcome == FaultOutcome.Resolved) MapAhead(area, page, access);
+        FinishRevocation();
+        return outcome;
+    }
+
+    private static bool Allows(MemoryProtection protection, AccessKind access)
+    {
+        // x86 has no write-only pages: PROT_WRITE alone can be read, as on Linux.
+        if ((access & AccessKind.Write) != 0) return (protection & MemoryProtection.PROT_WRITE) != 0;
+        if ((access & AccessKind.Execute) != 0) return (protection & MemoryProtection.PROT_EXEC) != 0;
+        return (protection & (MemoryProtection.PROT_READ | MemoryProtection.PROT_WRITE | MemoryProtection.PROT_EXEC)) != 0;
+    }
+
+    /// <summary>Makes one page present with the access asked for.</summary>
+    private FaultOutcome MapPage(VirtualMemoryArea area, ulong page, AccessKind access)
+    {
+        bool write = (access & AccessKind.Write) != 0;
+        ulong leaf = _tables.MakeLeaf(page);
+        if (leaf == 0) return FaultOutcome.OutOfMemory;
+        int index = PageTables.LeafIndex(page);
+        ulong entry = _tables.Entries(leaf)[index];
+        if ((entry & PageTableEntry.Present) != 0)
+        {
+            if (!write || (entry & PageTableEntry.Writable) != 0) return FaultOutcome.Resolved;
+            if (!area.IsShared) return BreakSharing(area, leaf, index, entry);
+        }
+
+        if ((entry & PageTableEntry.Hidden) != 0)
+        {
+            _tables.SetInLeaf(leaf, index, PageTableEntry.ForPage(entry & PageTableEntry.AddressMask, area.Protection, writable: false));
+            return MapPage(area, page, access);
+        }
+
+        if (area.Object is null)
+        {
+            if (!Frames.TryAllocate(out ulong fresh)) return FaultOutcome.OutOfMemory;
+            Install(leaf, index, PageTableEntry.ForPage(fresh, area.Protection, writable: true));
+            return FaultOutcome.Resolved;
+        }
+
+        var error = area.Object.GetPage(area.PageOf(page), write && area.IsShared, out ulong frame, out bool writable);
+        if (error != Errno.None) return error == Errno.EFAULT ? FaultOutcome.BeyondEnd : FaultOutcome.OutOfMemory;
+        if (write && !area.IsShared)
+        {
+            return CopyInto(area, leaf, index, frame);
+        }
+
+        if (frame < GuestMemory.ImageBase) Frames.AddReference(frame);
+        if ((entry & PageTableEntry.Present) != 0) Remove(leaf, index);
+        Install(leaf, index, PageTableEntry.ForPage(frame, area.Protection, area.IsShared && writable));
+        return FaultOutcome.Resolved;
+    }
+
+    /// <summary>A write to a present, read-only page of a private mapping: the page becomes this address space's own.</summary>
+    private FaultOutcome BreakSharing(VirtualMemoryArea area, ulong leaf, int index, ulong entry)
+    {
+        ulong frame = entry & PageTableEntry.AddressMask;
+        if (frame < GuestMemory.ImageBase && Frames.References(frame) == 1)
+        {
+            // Nobody else has it (any more).
+            _tables.SetInLeaf(leaf, index, entry | PageTableEntry.Writable);
+            return FaultOutcome.Resolved;
+        }
+
+        return CopyInto(area, leaf, index, frame);
+    }
+
+    private FaultOutcome CopyInto(VirtualMemoryArea area, ulong leaf, int index, ulong source)
+    {
+        if (!_kernel.Machine.Memory.TryGetReadOnlySpan(source, GuestMemory.PageSize, out var from))
+        {
+            return FaultOutcome.BeyondEnd;
+        }
+
+        if (!Frames.TryAllocate(out ulong copy, zero: false)) return FaultOutcome.OutOfMemory;
+        // Allocation may have grown RAM; spans stay valid, since RAM never moves.
+        from.CopyTo(_kernel.Machine.Memory.GetSpan(copy, GuestMemory.PageSize));
+        Remove(leaf, index);
+        Install(leaf, index, PageTableEntry.ForPage(copy, area.Protection, writable: true));
+        return FaultOutcome.Resolved;
+    }
+
+    /// <summary>Maps what the program will probably touch next: an exit costs as much as mapping dozens of pages.</summary>
+    private void MapAhead(VirtualMemoryArea area, ulong page, AccessKind access)
+    {
+        if (area.Object is not null)
+        {
+            MapFileAround(area, page);
+            return;
+        }
+
+        bool stream = page == area.NextFault;
+        area.Window = stream ? Math.Min(Math.Max(area.Window, AnonymousAround) * 2, LargestWindow) : AnonymousAround;
+        ulong start = page + GuestMemory.PageSize;
+        ulong end = stream ? start + ((ulong)area.Window * GuestMemory.PageSize) : (page & ~((AnonymousAround * (ulong)GuestMemory.PageSize) - 1)) + (AnonymousAround * GuestMemory.PageSize);
+        end = Math.Min(end, area.End);
+        MapAnonymousRange(area, start, end);
+        area.NextFault = Math.Max(end, start);
+    }
+
+    /// <summary>Makes pages of private anonymous memory present that are not yet; stops quietly at the memory limit.</summary>
+    private void MapAnonymousRange(VirtualMemoryArea area, ulong start, ulong end)
+    {
+        for (ulong at = start; at < end;)
+        {
+            ulong leaf = _tables.MakeLeaf(at);
+            if (leaf == 0) return;
+            ulong tableEnd = Math.Min(end, (at | 0x1F_FFFF) + 1);
+            var entries = _tables.Entries(leaf);
+            while (at < tableEnd)
+            {
+                int index = PageTables.LeafIndex(at);
+                int wanted = 0;
+                while (at + ((ulong)wanted << 12) < tableEnd && entries[index + wanted] == 0) wanted++;
+                if (wanted == 0)
+                {
+                    at += GuestMemory.PageSize;
+                    continue;
+                }
+
+                int got = wanted >= 16 ? Frames.TryAllocateRun(wanted, out ulong first) : AllocateOne(out first);
+                if (got == 0 && (got = AllocateOne(out first)) == 0) return;
+                if (got >= 16) _kernel.Machine.Memory.Populate(first, (ulong)got * GuestMemory.PageSize);
+                for (int i = 0; i < got; i++)
+                {
+                    Volatile.Write(ref entries[index + i], PageTableEntry.ForPage(first + ((ulong)i << 12), area.Protection, writable: true));
+                }
+
+                ResidentPages += got;
+                at += (ulong)got << 12;
+            }
+        }
+
+        int AllocateOne(out ulong frame) => Frames.TryAllocate(out frame) ? 1 : 0;
+    }
+
+    private void MapFileAround(VirtualMemoryArea area, ulong page)
+    {
+        ulong start = Math.Max(area.Start, page & ~((FileAround * (ulong)GuestMemory.PageSize) - 1));
+        ulong end = Math.Min(area.End, start + (FileAround * GuestMemory.PageSize));
+        for (ulong at = start; at < end; at += GuestMemory.PageSize)
+        {
+            ulong leaf = _tables.FindLeaf(at);
+            if (leaf == 0 || _tables.Entries(leaf)[PageTables.LeafIndex(at)] != 0) continue;
+            if (area.Object!.GetPage(area.PageOf(at), forWrite: false, out ulong frame, out bool writable) != Errno.None) return;
+            if (frame < GuestMemory.ImageBase) Frames.AddReference(frame);
+            Install(leaf, PageTables.LeafIndex(at), PageTableEntry.ForPage(frame, area.Protection, area.IsShared && writable));
+        }
+    }
+
+    private void Install(ulong leaf, int index, ulong entry)
+    {
+        _tables.SetInLeaf(leaf, index, entry);
+        ResidentPages++;
+    }
+
+    /// <summary>Takes a present page out; its frame is released once no CPU can reach it.</summary>
+    private void Remove(ulong leaf, int index)
+    {
+        ulong entry = _tables.Entries(leaf)[index];
+        if (entry == 0) return;
+        _tables.SetInLeaf(leaf, index, 0);
+        ResidentPages--;
+        ulong frame = entry & PageTableEntry.AddressMask;
+        if (frame < GuestMemory.ImageBase) _released.Add(frame);
+        _cacheValid = false;
+    }
+}

@@ -1,0 +1,78 @@
+using Ramet.Kernel.Files;
+using Ramet.Kernel.Memory;
+
+namespace Ramet.Kernel.Processes
+{
+    public sealed partial class PosixThread
+    {
+        internal ulong ClearChildTid { get; set; }
+
+        internal void InheritAttributes(PosixThread parent)
+        {
+        }
+
+        internal void ResetForExec()
+        {
+        }
+
+        private void ExitRobustList()
+        {
+        }
+
+        private void ClearChildTidAndWake()
+        {
+        }
+    }
+
+    public sealed partial class Process
+    {
+        internal int ParentDeathSignal { get; set; }
+
+        internal uint Personality { get; set; }
+
+        internal void InheritAttributes(Process parent)
+        {
+        }
+
+        internal void ResetForExec()
+        {
+        }
+    }
+}
+
+namespace Ramet.Kernel
+{
+    internal static class StandardMounts
+    {
+        public static MountTable Create(Kernel kernel) => throw new NotImplementedException();
+    }
+
+    [State.Saved]
+    internal sealed partial class Vdso
+    {
+        public static Vdso Create(Kernel kernel) => throw new NotImplementedException();
+
+        public void Refresh() => throw new NotImplementedException();
+
+        public Errno Map(AddressSpace space, ulong address) => throw new NotImplementedException();
+    }
+}
+
+namespace Ramet.Kernel.Syscalls
+{
+    internal readonly struct SyscallArguments(in Platform.UserRegisters registers)
+    {
+        public ulong First { get; } = registers.Rdi;
+    }
+
+    internal static class SyscallTable
+    {
+        public static bool IsPresent(int number) => throw new NotImplementedException();
+
+        public static SyscallResult Dispatch(Processes.PosixThread thread, int number, in SyscallArguments arguments) => throw new NotImplementedException();
+
+        public static string FormatCall(Processes.PosixThread thread, int number, in SyscallArguments arguments) => throw new NotImplementedException();
+
+        public static string FormatResult(Processes.PosixThread thread, int number, in SyscallArguments arguments, SyscallResult result) => throw new NotImplementedException();
+    }
+}

@@ -1,0 +1,128 @@
+using Ramet.Kernel.Signals;
+
+namespace Ramet.Kernel.Processes;
+
+/// <summary>clone(2): a new thread or process that starts as a copy of this one.</summary>
+public sealed partial class PosixThread
+{
+    /// <summary>What is shared and what is copied.</summary>
+    internal Errno Clone(in CloneRequest request, out PosixThread? child)
+    {
+        child = null;
+        var flags = request.Flags;
+        if ((flags & CloneFlags.CLONE_SIGHAND) != 0 && (flags & CloneFlags.CLONE_VM) == 0) return Errno.EINVAL;
+        if ((flags & CloneFlags.CLONE_THREAD) != 0 && (flags & CloneFlags.CLONE_SIGHAND) == 0) return Errno.EINVAL;
+        if ((flags & CloneFlags.CLONE_FS) != 0 && (flags & CloneFlags.CLONE_NEWNS) != 0) return Errno.EINVAL;
+        if ((flags & CloneFlags.Namespaces) != 0) return Errno.EPERM;
+        if (request.ExitSignal != 0 && !Signal.IsValid(request.ExitSignal)) return Errno.EINVAL;
+        if ((flags & CloneFlags.CLONE_SETTLS) != 0 && request.Tls > long.MaxValue) return Errno.EPERM;
+        if (Kernel.Processes.ThreadCount >= Kernel.Limits.MaxThreads) return Errno.EAGAIN;
+        if (IsOverProcessLimit()) return Errno.EAGAIN;
+
+        bool isThread = (flags & CloneFlags.CLONE_THREAD) != 0;
+        // The copy needs the registers that the virtual CPU still holds.
+        Kernel.UnloadThread(this);
+        var memory = (flags & CloneFlags.CLONE_VM) != 0 ? Memory.AddUser() : Memory.Fork();
+        if (memory is null) return Errno.ENOMEM;
+
+        int tid = Kernel.Processes.NewId();
+        var process = isThread ? Process : MakeChildProcess(tid, request);
+        child = Create(Kernel, process, tid);
+        child.Memory = memory;
+        child.Files = (flags & CloneFlags.CLONE_FILES) != 0 ? Files.Share() : Files.Clone(process.ResourceLimits);
+        child.FileSystem = (flags & CloneFlags.CLONE_FS) != 0 ? FileSystem : FileSystem.Clone();
+        child.Credentials = Credentials;
+        child.Name = Name;
+        child.Registers = Registers;
+        child.Registers.Rax = 0;
+        if (request.Stack != 0) child.Registers.Rsp = request.Stack;
+        child.FsBase = (flags & CloneFlags.CLONE_SETTLS) != 0 ? request.Tls : FsBase;
+        child.GsBase = GsBase;
+        child.ExtendedState = ExtendedState is null ? null : [.. ExtendedState];
+        child._signalMask = _signalMask;
+        if ((flags & CloneFlags.CLONE_VM) == 0 || (flags & CloneFlags.CLONE_VFORK) != 0)
+        {
+            child.AlternateStack = AlternateStack;
+            child.AlternateStackSize = AlternateStackSize;
+            child.AlternateStackFlags = AlternateStackFlags;
+        }
+
+        child.InheritAttributes(this);
+        if ((flags & CloneFlags.CLONE_CHILD_CLEARTID) != 0) child.ClearChildTid = request.ChildTid;
+        if ((flags & CloneFlags.CLONE_PARENT_SETTID) != 0) Memory.User.TryWrite(new Memory.UserAddress(request.ParentTid), tid);
+        if ((flags & CloneFlags.CLONE_CHILD_SETTID) != 0) memory.User.TryWrite(new Memory.UserAddress(request.ChildTid), tid);
+        if ((flags & CloneFlags.CLONE_VFORK) != 0) child.VforkDone = new WaitQueue();
+        if (process.IsStopped) child.State = ThreadState.Stopped;
+        else Kernel.Scheduler.Enqueue(child);
+        return Errno.None;
+    }
+
+    private Process MakeChildProcess(int pid, in CloneRequest request)
+    {
+        var parent = (request.Flags & CloneFlags.CLONE_PARENT) != 0 ? Process.Parent ?? Process : Process;
+        var process = new Process(Kernel, pid)
+        {
+            Parent = parent,
+            ProcessGroup = Process.ProcessGroup,
+            Session = Process.Session,
+            ExitSignal = (request.Flags & CloneFlags.CLONE_PARENT) != 0 ? Process.ExitSignal : request.ExitSignal,
+            ResourceLimits = Process.ResourceLimits.Clone(),
+            Handlers = (request.Flags & CloneFlags.CLONE_SIGHAND) != 0 ? Process.Handlers : Process.Handlers.Clone(),
+        };
+        process.InheritAttributes(Process);
+        parent.Children.Add(process);
+        Kernel.Processes.Add(process);
+        return process;
+    }
+
+    private bool IsOverProcessLimit()
+    {
+        ulong limit = Process.ResourceLimits.Soft(ResourceLimit.RLIMIT_NPROC);
+        if (limit == ResourceLimitSet.Infinity || Credentials.Uid == 0 || Credentials.HasCapability(Capability.CAP_SYS_RESOURCE)) return false;
+        ulong count = 0;
+        foreach (var process in Kernel.Processes.All)
+        {
+            if (process.Leader?.Credentials.Uid == Credentials.Uid) count += (ulong)process.Threads.Count;
+        }
+
+        return count >= limit;
+    }
+}
+
+/// <summary>CLONE_* (clone(2)).</summary>
+[Flags]
+internal enum CloneFlags : ulong
+{
+    CSIGNAL = 0xFF,
+    CLONE_VM = 0x100,
+    CLONE_FS = 0x200,
+    CLONE_FILES = 0x400,
+    CLONE_SIGHAND = 0x800,
+    CLONE_PIDFD = 0x1000,
+    CLONE_PTRACE = 0x2000,
+    CLONE_VFORK = 0x4000,
+    CLONE_PARENT = 0x8000,
+    CLONE_THREAD = 0x1_0000,
+    CLONE_NEWNS = 0x2_0000,
+    CLONE_SYSVSEM = 0x4_0000,
+    CLONE_SETTLS = 0x8_0000,
+    CLONE_PARENT_SETTID = 0x10_0000,
+    CLONE_CHILD_CLEARTID = 0x20_0000,
+    CLONE_DETACHED = 0x40_0000,
+    CLONE_UNTRACED = 0x80_0000,
+    CLONE_CHILD_SETTID = 0x100_0000,
+    CLONE_NEWCGROUP = 0x200_0000,
+    CLONE_NEWUTS = 0x400_0000,
+    CLONE_NEWIPC = 0x800_0000,
+    CLONE_NEWUSER = 0x1000_0000,
+    CLONE_NEWPID = 0x2000_0000,
+    CLONE_NEWNET = 0x4000_0000,
+    CLONE_IO = 0x8000_0000,
+    CLONE_CLEAR_SIGHAND = 0x1_0000_0000,
+    CLONE_INTO_CGROUP = 0x2_0000_0000,
+    Namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET,
+}
+
+/// <summary>The arguments of clone(2), clone3(2), fork(2) and vfork(2) in one form.</summary>
+internal readonly record struct CloneRequest(
+    CloneFlags Flags, int ExitSignal, ulong Stack = 0, ulong ParentTid = 0, ulong ChildTid = 0, ulong Tls = 0);

@@ -1,0 +1,156 @@
+using Ramet.Kernel.Signals;
+
+namespace Ramet.Kernel.Processes;
+
+/// <summary>The end of a process, stopping and continuing, and what its parent is told.</summary>
+public sealed partial class Process
+{
+    private int _groupExitStatus;
+    private int _stopStatus;
+    private bool _stopReported = true;
+    private bool _continueReported = true;
+
+    internal const int CLD_EXITED = 1;
+    internal const int CLD_KILLED = 2;
+    internal const int CLD_DUMPED = 3;
+    internal const int CLD_STOPPED = 5;
+    internal const int CLD_CONTINUED = 6;
+
+    /// <summary>Wait status of a normal end.</summary>
+    public static int ExitedStatus(int code) => (code & 0xFF) << 8;
+
+    /// <summary>Wait status of an end by a signal.</summary>
+    public static int KilledStatus(int signal) => signal | (Signal.DumpsCore(signal) ? 0x80 : 0);
+
+    /// <summary>Ends all threads with this status (exit_group(2), a fatal signal). The first status counts.</summary>
+    public void ExitGroup(int status)
+    {
+        if (IsExiting) return;
+        IsExiting = true;
+        _groupExitStatus = status;
+        foreach (var thread in Threads.ToArray()) thread.RequestExit();
+    }
+
+    /// <summary>Ends all threads but one (execve); they are gone when this returns.</summary>
+    internal void EndOtherThreads(PosixThread survivor)
+    {
+        foreach (var thread in Threads.ToArray())
+        {
+            if (thread != survivor) thread.Exit(0);
+        }
+    }
+
+    /// <summary>A thread has ended. The last one makes the process a zombie.</summary>
+    internal void OnThreadEnded(PosixThread thread, int status)
+    {
+        EndedThreadsTime += thread.CpuTime;
+        Threads.Remove(thread);
+        if (Threads.Count > 0) return;
+        IsZombie = true;
+        ExitStatus = IsExiting ? _groupExitStatus : status;
+        IsExiting = true;
+        Kernel.OnProcessEnded(this);
+        AdoptChildren();
+        ExitEvents.Wake();
+        NotifyParent(ExitStatus);
+    }
+
+    /// <summary>Stops all threads (SIGSTOP and its kin).</summary>
+    internal void Stop(int signal)
+    {
+        if (IsExiting) return;
+        IsStopped = true;
+        _stopStatus = signal;
+        _stopReported = false;
+        _continueReported = true;
+        foreach (var thread in Threads) thread.Suspend();
+        if (Parent is null || (Parent.Handlers[Signal.SIGCHLD].Flags & SignalActionFlags.SA_NOCLDSTOP) != 0)
+        {
+            Parent?.ChildEvents.Wake(exclusive: int.MaxValue);
+            return;
+        }
+
+        Parent.SendSignal(ChildInfo(CLD_STOPPED, signal));
+        Parent.ChildEvents.Wake(exclusive: int.MaxValue);
+    }
+
+    /// <summary>SIGCONT.</summary>
+    internal void Continue()
+    {
+        if (!IsStopped) return;
+        IsStopped = false;
+        _stopReported = true;
+        _continueReported = false;
+        foreach (var thread in Threads) thread.Resume();
+        if (Parent is null) return;
+        if ((Parent.Handlers[Signal.SIGCHLD].Flags & SignalActionFlags.SA_NOCLDSTOP) == 0) Parent.SendSignal(ChildInfo(CLD_CONTINUED, Signal.SIGCONT));
+        Parent.ChildEvents.Wake(exclusive: int.MaxValue);
+    }
+
+    /// <summary>Whether waitid(2) with WSTOPPED has something to report.</summary>
+    internal bool HasUnreportedStop => IsStopped && !_stopReported;
+
+    /// <summary>Whether waitid(2) with WCONTINUED has something to report.</summary>
+    internal bool HasUnreportedContinue => !_continueReported;
+
+    /// <summary>The signal that stopped it.</summary>
+    internal int StopSignal => _stopStatus;
+
+    /// <summary>The parent has seen the stop.</summary>
+    internal void ReportStop() => _stopReported = true;
+
+    /// <summary>The parent has seen the continue.</summary>
+    internal void ReportContinue() => _continueReported = true;
+
+    private void AdoptChildren()
+    {
+        if (Children.Count == 0) return;
+        var reaper = Parent;
+        while (reaper is not null && (!reaper.IsSubreaper || reaper.IsZombie)) reaper = reaper.Parent;
+        reaper ??= Kernel.Processes.Init;
+        foreach (var child in Children)
+        {
+            child.Parent = reaper;
+            reaper.Children.Add(child);
+            if (child.ParentDeathSignal != 0) child.SendSignal(SignalInfo.FromKernel(child.ParentDeathSignal));
+        }
+
+        var zombies = Children.FindAll(child => child.IsZombie);
+        Children.Clear();
+        foreach (var zombie in zombies) zombie.NotifyParent(zombie.ExitStatus);
+    }
+
+    private void NotifyParent(int status)
+    {
+        if (Parent is null) return;
+        if (Parent == Kernel.Processes.Init)
+        {
+            Kernel.Processes.Reap(this);
+            return;
+        }
+
+        var action = Parent.Handlers[Signal.SIGCHLD];
+        bool autoReap = ExitSignal == Signal.SIGCHLD
+            && (action.Handler == SignalAction.Ignore || (action.Flags & SignalActionFlags.SA_NOCLDWAIT) != 0);
+        var parent = Parent;
+        if (ExitSignal != 0 && (!autoReap || action.Handler != SignalAction.Ignore))
+        {
+            int signal = status & 0x7F;
+            var info = ChildInfo(signal == 0 ? CLD_EXITED : (status & 0x80) != 0 ? CLD_DUMPED : CLD_KILLED, signal == 0 ? status >> 8 : signal);
+            info.Signal = ExitSignal;
+            parent.SendSignal(info);
+        }
+
+        if (autoReap) Kernel.Processes.Reap(this);
+        parent.ChildEvents.Wake(exclusive: int.MaxValue);
+    }
+
+    private SignalInfo ChildInfo(int code, int status) => new()
+    {
+        Signal = Signal.SIGCHLD,
+        Code = code,
+        Pid = Pid,
+        Uid = 0,
+        Value = (uint)status,
+    };
+}

@@ -1,0 +1,99 @@
+using System.Runtime.InteropServices;
+using Ramet.Kernel.Memory;
+using Ramet.Kernel.Processes;
+
+namespace Ramet.Kernel.Syscalls;
+
+/// <summary>New threads and processes, and their ends.</summary>
+internal static class Cloning
+{
+    [Syscall(SyscallNumber.clone, Missing = "namespaces (EPERM), CLONE_PIDFD, CLONE_PTRACE")]
+    internal static SyscallResult Clone(PosixThread thread, CloneFlags flags, UserAddress stack, UserAddress parentTid, UserAddress childTid, ulong tls)
+    {
+        if (thread.Resuming) return WaitForVfork(thread);
+        if ((flags & CloneFlags.CLONE_PIDFD) != 0) return Errno.EINVAL;
+        return Start(thread, new CloneRequest(flags & ~CloneFlags.CSIGNAL, (int)(flags & CloneFlags.CSIGNAL), stack.Value, parentTid.Value, childTid.Value, tls));
+    }
+
+    [Syscall(SyscallNumber.clone3, Missing = "namespaces (EPERM), CLONE_PIDFD, set_tid, CLONE_INTO_CGROUP")]
+    internal static SyscallResult Clone3(PosixThread thread, UserAddress uargs, ulong size)
+    {
+        if (thread.Resuming) return WaitForVfork(thread);
+        if (size < 64) return Errno.EINVAL;
+        if (size > GuestPage) return Errno.E2BIG;
+        Span<byte> bytes = stackalloc byte[(int)Math.Min(size, CloneArguments.Size)];
+        if (thread.Memory.User.Read(uargs, bytes) != bytes.Length) return Errno.EFAULT;
+        CloneArguments arguments = default;
+        bytes.CopyTo(MemoryMarshal.AsBytes(MemoryMarshal.CreateSpan(ref arguments, 1)));
+        const CloneFlags Refused = CloneFlags.CSIGNAL | CloneFlags.CLONE_DETACHED | CloneFlags.CLONE_PIDFD | CloneFlags.CLONE_INTO_CGROUP;
+        if ((arguments.Flags & Refused) != 0 || arguments.SetTidSize != 0 || arguments.ExitSignal > 64) return Errno.EINVAL;
+        if ((arguments.Stack == 0) != (arguments.StackSize == 0)) return Errno.EINVAL;
+        return Start(
+            thread,
+            new CloneRequest(
+                arguments.Flags, (int)arguments.ExitSignal, arguments.Stack + arguments.StackSize, arguments.ParentTid, arguments.ChildTid, arguments.Tls));
+    }
+
+    [Syscall(SyscallNumber.fork)]
+    internal static SyscallResult Fork(PosixThread thread) => Start(thread, new CloneRequest(0, Signals.Signal.SIGCHLD));
+
+    [Syscall(SyscallNumber.vfork)]
+    internal static SyscallResult Vfork(PosixThread thread) => thread.Resuming
+        ? WaitForVfork(thread)
+        : Start(thread, new CloneRequest(CloneFlags.CLONE_VM | CloneFlags.CLONE_VFORK, Signals.Signal.SIGCHLD));
+
+    [Syscall(SyscallNumber.exit)]
+    internal static SyscallResult Exit(PosixThread thread, int status)
+    {
+        thread.Exit(Process.ExitedStatus(status));
+        return SyscallResult.NoReturn;
+    }
+
+    [Syscall(SyscallNumber.exit_group)]
+    internal static SyscallResult ExitGroup(PosixThread thread, int status)
+    {
+        thread.Process.ExitGroup(Process.ExitedStatus(status));
+        return SyscallResult.NoReturn;
+    }
+
+    private const ulong GuestPage = 4096;
+
+    private static SyscallResult Start(PosixThread thread, in CloneRequest request)
+    {
+        var error = thread.Clone(request, out var child);
+        if (error != Errno.None) return error;
+        if ((request.Flags & CloneFlags.CLONE_CLEAR_SIGHAND) != 0) child!.Process.Handlers.ResetForExec();
+        if (child!.VforkDone is null) return child.Tid;
+        thread.Progress = child.Tid;
+        thread.ResumeState = child.VforkDone;
+        return thread.BlockUninterruptible(child.VforkDone);
+    }
+
+    /// <summary>The parent of a vfork runs again: when the child has called execve or ended, or when the parent is to end itself.</summary>
+    private static SyscallResult WaitForVfork(PosixThread thread)
+    {
+        var child = thread.Kernel.Processes.FindThread((int)thread.Progress);
+        return child?.VforkDone is not null && child.VforkDone == thread.ResumeState
+            ? thread.BlockUninterruptible(child.VforkDone)
+            : thread.Progress;
+    }
+
+    /// <summary>struct clone_args.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct CloneArguments
+    {
+        public CloneFlags Flags;
+        public ulong PidFd;
+        public ulong ChildTid;
+        public ulong ParentTid;
+        public ulong ExitSignal;
+        public ulong Stack;
+        public ulong StackSize;
+        public ulong Tls;
+        public ulong SetTid;
+        public ulong SetTidSize;
+        public ulong Cgroup;
+
+        public const int Size = 88;
+    }
+}

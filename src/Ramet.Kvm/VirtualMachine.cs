@@ -1,0 +1,137 @@
+using Ramet.Host;
+using Ramet.Kernel.Platform;
+
+namespace Ramet.Kvm;
+
+/// <summary>
+/// One KVM virtual machine: memory and vCPUs, no interrupt controller, no devices. Making one has two halves, so that
+/// a pool can do the first ahead of time: <see cref="Prepare"/> makes everything that does not depend on a template,
+/// <see cref="Attach"/> maps the template (or writes the first tables) and the images. <see cref="Create"/> does both.
+/// </summary>
+public sealed class VirtualMachine : IMachine
+{
+    private readonly KvmDevice _device;
+    private readonly FileDescriptor _vm;
+    private readonly KvmGuestMemory _memory;
+    private readonly VirtualCpu?[] _vcpus;
+    private readonly Lock _gate = new();
+    private bool _attached;
+    private bool _disposed;
+
+    private VirtualMachine(KvmDevice device, VirtualMachineOptions options)
+    {
+        _device = device;
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxVcpus, 1, nameof(options));
+        MaxVcpus = Math.Min(Math.Min(options.MaxVcpus, GuestLayout.MaxVcpus), device.MaxVcpus);
+        _vcpus = new VirtualCpu?[MaxVcpus];
+        _vm = device.CreateVm();
+        try
+        {
+            _memory = new KvmGuestMemory(_vm, options.MemoryLimit, options.Template?.Length ?? options.TemplateLength);
+        }
+        catch
+        {
+            _vm.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc cref="IMachine.Memory"/>
+    public KvmGuestMemory Memory => _memory;
+
+    GuestMemory IMachine.Memory => _memory;
+
+    /// <inheritdoc/>
+    public CpuFeatures Features => CpuIdentification.Get(_device);
+
+    /// <inheritdoc/>
+    public ulong KernelPml4Entry => SystemTables.KernelPml4Entry;
+
+    /// <inheritdoc/>
+    public int MaxVcpus { get; }
+
+    /// <summary>Makes a machine that is ready to run.</summary>
+    /// <exception cref="KvmException">KVM refuses; the message says what to do.</exception>
+    public static VirtualMachine Create(KvmDevice device, VirtualMachineOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var machine = new VirtualMachine(device, options);
+        try
+        {
+            machine.Attach(options.Template, options.Images);
+            return machine;
+        }
+        catch
+        {
+            machine.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Makes the parts that depend on no template: the VM, its address space, and vCPU 0. Call <see cref="Attach"/> before anything else.</summary>
+    /// <exception cref="KvmException">KVM refuses; the message says what to do.</exception>
+    public static VirtualMachine Prepare(KvmDevice device, VirtualMachineOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var machine = new VirtualMachine(device, options);
+        try
+        {
+            machine._vcpus[0] = new VirtualCpu(device, machine._vm, machine._memory, 0);
+            return machine;
+        }
+        catch
+        {
+            machine.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Gives a prepared machine its memory: the template copy-on-write, or fresh RAM when there is none.</summary>
+    /// <exception cref="InvalidOperationException">It has its memory already.</exception>
+    public void Attach(MemoryTemplate? template, IReadOnlyList<GuestImage>? images = null)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (_attached)
+            throw new InvalidOperationException("The machine has its memory already.");
+        if (template is null)
+            _memory.Initialize();
+        else
+            _memory.Attach(template);
+        if (images is { Count: > 0 })
+            _memory.SetImages(images);
+        _attached = true;
+    }
+
+    /// <inheritdoc cref="IMachine.GetVcpu"/>
+    /// <exception cref="KvmException">KVM refuses to make it.</exception>
+    public VirtualCpu GetVcpu(int index)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(index);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, MaxVcpus);
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            return _vcpus[index] ??= new VirtualCpu(_device, _vm, _memory, index);
+        }
+    }
+
+    IVirtualCpu IMachine.GetVcpu(int index) => GetVcpu(index);
+
+    /// <inheritdoc/>
+    public TscClock? ReadTscClock() => TscCalibration.Read(GetVcpu(0));
+
+    /// <summary>Ends the machine. A vCPU that runs on another thread is kicked out and waited for.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            if (_disposed)
+                return;
+            _disposed = true;
+        }
+        foreach (var vcpu in _vcpus)
+            vcpu?.Dispose();
+        _vm.Dispose();
+        _memory.Dispose();
+    }
+}
