@@ -13,12 +13,16 @@ namespace Ramet.Kernel.Files;
 public abstract partial class FileDescription
 {
     private int _references = 1;
+    private bool _counted;
 
     /// <summary>Access mode and status flags (O_APPEND, O_NONBLOCK, ...), without creation flags and O_CLOEXEC.</summary>
     public OpenFlags Flags { get; set; }
 
     /// <summary>File offset in bytes.</summary>
     public long Offset { get; set; }
+
+    /// <summary>fcntl(2) F_SETOWN: the process, or negated the process group, that SIGIO and SIGURG go to; 0: nobody.</summary>
+    public int SignalOwner { get; set; }
 
     /// <summary>What is open: for fstat and /proc/self/fd. Anonymous objects (pipes, epoll) have inodes as well.</summary>
     public Inode Inode { get; protected set; } = null!;
@@ -47,8 +51,27 @@ public abstract partial class FileDescription
     {
         if (--_references != 0) return;
         LeaveEpollSets(kernel);
+        if (_counted) kernel.Mounts.OpenFiles--;
+        Inode?.Locks?.ReleaseOwnedBy(this);
         OnClose(kernel);
     }
+
+    /// <summary>Counts it against the sandbox's limit of open files, once. False over the limit.</summary>
+    internal bool TryCount(Kernel kernel)
+    {
+        if (_counted) return true;
+        if (kernel.Mounts.OpenFiles >= kernel.Mounts.MaxOpenFiles) return false;
+        kernel.Mounts.OpenFiles++;
+        return _counted = true;
+    }
+
+    /// <summary>What /proc/self/fd shows for an object without a name.</summary>
+    public virtual string AnonymousName => (Inode.Mode & InodeMode.S_IFMT) switch
+    {
+        InodeMode.S_IFIFO => $"pipe:[{Inode.Number}]",
+        InodeMode.S_IFSOCK => $"socket:[{Inode.Number}]",
+        _ => "anon_inode:[unknown]",
+    };
 
     /// <summary>The last reference is gone.</summary>
     protected virtual void OnClose(Kernel kernel)
@@ -109,4 +132,19 @@ public abstract partial class FileDescription
 
     /// <summary>fsync(2), fdatasync(2). EINVAL where there is nothing to synchronize (pipes, sockets).</summary>
     public virtual Errno Synchronize() => Errno.EINVAL;
+
+    /// <summary>fcntl(2) F_GETPIPE_SZ: bytes that fit. EBADF where there is no such thing.</summary>
+    public virtual SyscallResult GetPipeSize() => Errno.EBADF;
+
+    /// <summary>fcntl(2) F_SETPIPE_SZ. EBADF, EPERM, EBUSY.</summary>
+    public virtual SyscallResult SetPipeSize(PosixThread thread, long size) => Errno.EBADF;
+
+    /// <summary>fcntl(2) F_GET_SEALS. EINVAL where there are none.</summary>
+    public virtual SyscallResult GetSeals() => Errno.EINVAL;
+
+    /// <summary>fcntl(2) F_ADD_SEALS. EINVAL, EPERM, EBUSY.</summary>
+    public virtual SyscallResult AddSeals(FileSeals seals) => Errno.EINVAL;
+
+    /// <summary>Lines of /proc/self/fdinfo after pos, flags, mnt_id and ino.</summary>
+    public virtual string InfoText => "";
 }

@@ -124,6 +124,43 @@ public abstract partial class Inode
     /// <summary>Extended attributes by name; null when the file system has none.</summary>
     public virtual IDictionary<string, byte[]>? ExtendedAttributes => null;
 
+    /// <summary>Accounts for bytes of extended attributes that are about to be added (or, negative, removed). False: ENOSPC.</summary>
+    public virtual bool TryChargeAttributes(long bytes) => true;
+
     /// <summary>Sets mode, owner or times was called: the inode's change time is to move (and, in a layered file system, the node is to be copied up).</summary>
     public virtual Errno BeforeChange() => Errno.None;
+
+    /// <summary>Directory: makes a regular file that has no name yet (O_TMPFILE).</summary>
+    public virtual Errno CreateUnnamed(PosixThread thread, InodeMode mode, out Inode? inode)
+    {
+        inode = null;
+        return Errno.EOPNOTSUPP;
+    }
+
+    /// <summary>Directory: adds its entries to a list, without "." and "..".</summary>
+    public virtual Errno List(PosixThread thread, List<DirectoryEntry> entries) => Errno.ENOTDIR;
+
+    /// <summary>Whether two objects stand for the same file. File systems that make inodes anew at every lookup (proc) say so by content.</summary>
+    public virtual bool IsSameAs(Inode other) => ReferenceEquals(this, other);
+
+    /// <summary>st_blksize.</summary>
+    public virtual int BlockSize => 4096;
+
+    /// <summary>Whether st_size of this symbolic link, and its target, are known without a thread; see <see cref="ReadLink"/>.</summary>
+    public virtual bool IsMagicLink => false;
+
+    /// <summary>Record locks and flock locks; null until there is one.</summary>
+    internal FileLockList? Locks { get; set; }
+
+    /// <summary>What another part of the kernel keeps with the file: the pipe of a FIFO, the socket bound to a name. An object that is saved.</summary>
+    internal object? Attachment { get; set; }
+
+    /// <summary>Type bits of the mode as DT_*.</summary>
+    public DirectoryEntryType EntryType => (DirectoryEntryType)((uint)(Mode & InodeMode.S_IFMT) >> 12);
 }
+
+/// <summary>One name of a directory.</summary>
+/// <param name="Name">The name.</param>
+/// <param name="Number">Inode number.</param>
+/// <param name="Type">DT_*.</param>
+public readonly record struct DirectoryEntry(string Name, ulong Number, DirectoryEntryType Type);

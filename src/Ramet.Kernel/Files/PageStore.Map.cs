@@ -1,0 +1,74 @@
+namespace Ramet.Kernel.Files;
+
+/// <summary>The map from page index to frame.</summary>
+public sealed partial class PageStore
+{
+    private ulong Find(long index)
+    {
+        if (index < _dense.Length && _dense[index] != Below) return _dense[index];
+        return _sparse is not null && _sparse.TryGetValue(index, out ulong entry) ? entry : Below;
+    }
+
+    private void Set(long index, ulong value)
+    {
+        ulong previous = Find(index);
+        if (previous > Hole)
+        {
+            _kernel.Frames.Release(previous);
+            FrameCount--;
+        }
+
+        if (value > Hole) FrameCount++;
+        _entries += (value != Below ? 1 : 0) - (previous != Below ? 1 : 0);
+
+        if (index < _dense.Length && (_dense[index] != Below || previous == Below))
+        {
+            _dense[index] = value;
+        }
+        else if (previous == Below && index < Math.Max(8, _entries * 2))
+        {
+            // Never longer than four times the pages there are: a hostile file of far-apart pages goes to the dictionary.
+            Array.Resize(ref _dense, (int)Math.Max(index + 1, Math.Min(_entries * 2, 1L << 30)));
+            _dense[index] = value;
+        }
+        else if (value == Below)
+        {
+            _sparse?.Remove(index);
+        }
+        else
+        {
+            (_sparse ??= [])[index] = value;
+        }
+    }
+
+    /// <summary>The first index from <paramref name="index"/> on that has an entry, or is in the image; long.MaxValue when there is none.</summary>
+    private long NextEntry(long index)
+    {
+        if (index * PageSize < _imageSize) return index;
+        long best = long.MaxValue;
+        for (long i = index; i < _dense.Length; i++)
+        {
+            if (_dense[i] == Below) continue;
+            best = i;
+            break;
+        }
+
+        if (_sparse is not null)
+        {
+            foreach (long key in _sparse.Keys)
+                if (key >= index && key < best) best = key;
+        }
+
+        return best;
+    }
+
+    private void RemoveFrom(long first)
+    {
+        for (long i = first; i < _dense.Length; i++)
+            if (_dense[i] != Below) Set(i, Below);
+        if (first < _dense.Length) Array.Resize(ref _dense, (int)first);
+        if (_sparse is null) return;
+        foreach (long index in _sparse.Keys.Where(index => index >= first).ToArray()) Set(index, Below);
+        if (_sparse.Count == 0) _sparse = null;
+    }
+}
