@@ -44,7 +44,7 @@ internal sealed class LoaderCache(ImageTree tree)
                 var slash = pattern.LastIndexOf('/');
                 if (slash < 0 || tree.Find(pattern[..slash]) is not { IsDirectory: true } parent) continue;
                 foreach (var (name, _) in parent.Entries.ToList())
-                    if (System.IO.Enumeration.FileSystemName.MatchesSimpleExpression(pattern[(slash + 1)..], name, ignoreCase: false))
+                    if (System.IO.Enumeration.FileSystemName.MatchesSimpleExpression(pattern.AsSpan(slash + 1), name, ignoreCase: false))
                         ReadConfiguration($"{pattern[..slash]}/{name}", directories, depth + 1);
             }
             else if (line.StartsWith('/')) directories.Add(line);
