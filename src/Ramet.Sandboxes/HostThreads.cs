@@ -33,8 +33,7 @@ internal sealed class HostThreads : IDisposable
 
     private sealed class Worker(HostThreads owner)
     {
-        private readonly Lock _lock = new();
-        private readonly SemaphoreSlim _given = new(0);
+        private readonly object _gate = new();
         private Action? _action;
         private bool _gone;
 
@@ -46,14 +45,13 @@ internal sealed class HostThreads : IDisposable
 
         public bool TryGive(Action action)
         {
-            lock (_lock)
+            lock (_gate)
             {
                 if (_gone) return false;
                 _action = action;
+                Monitor.Pulse(_gate);
+                return true;
             }
-
-            _given.Release();
-            return true;
         }
 
         private void Loop()
@@ -61,20 +59,18 @@ internal sealed class HostThreads : IDisposable
             while (true)
             {
                 _action!();
-                _action = null;
-                if (owner._disposed) return;
-                owner._idle.Push(this);
-                if (_given.Wait(IdleTime)) continue;
-                lock (_lock)
+                lock (_gate)
                 {
-                    if (_action is null)
+                    _action = null;
+                    if (owner._disposed) return;
+                    owner._idle.Push(this);
+                    while (_action is null)
                     {
+                        if (Monitor.Wait(_gate, IdleTime) || _action is not null) continue;
                         _gone = true;
                         return;
                     }
                 }
-
-                _given.Wait();
             }
         }
     }

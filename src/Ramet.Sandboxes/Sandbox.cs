@@ -1,4 +1,5 @@
 using Ramet.Host;
+using Ramet.Kernel;
 using Ramet.Kernel.Platform;
 using Ramet.Kernel.Processes;
 using Ramet.Kvm;
@@ -148,7 +149,10 @@ public sealed class Sandbox : IKernelHost, IDisposable
         while (Volatile.Read(ref _hostThreads) > 0) spin.SpinOnce();
         _kernelAlarm.Set(long.MaxValue);
         _machine.Dispose();
+        _output.Flush();
+        _output.Dispose();
         _ended.Dispose();
+        _wake.Dispose();
     }
 
     void IKernelHost.RequestVcpu(int index)

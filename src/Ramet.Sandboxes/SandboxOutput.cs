@@ -6,7 +6,7 @@ namespace Ramet.Sandboxes;
 /// Takes what a sandbox prints. The kernel must never wait, so bytes are queued; if there is a receiver, a thread of its own passes them on, and the program
 /// blocks while the queue is full.
 /// </summary>
-internal sealed class SandboxOutput(long limit, IOutputReceiver? receiver, Action<int> drained, Action overLimit) : IOutputSink
+internal sealed class SandboxOutput(long limit, IOutputReceiver? receiver, Action<int> drained, Action overLimit) : IOutputSink, IDisposable
 {
     private const int QueueLimit = 1 << 20;
 
@@ -61,6 +61,9 @@ internal sealed class SandboxOutput(long limit, IOutputReceiver? receiver, Actio
     {
         lock (_lock) return _streams[stream - 1].ToArray();
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => _idle.Dispose();
 
     private void Take(int stream, ReadOnlySpan<byte> bytes)
     {

@@ -1,39 +1,37 @@
-namespace Ramet.Kernel.Processes
+namespace Ramet.Kernel.Processes;
+
+public sealed partial class PosixThread
 {
-    public sealed partial class PosixThread
+    internal ulong ClearChildTid { get; set; }
+
+    internal void InheritAttributes(PosixThread parent)
     {
-        internal ulong ClearChildTid { get; set; }
-
-        internal void InheritAttributes(PosixThread parent)
-        {
-        }
-
-        internal void ResetForExec()
-        {
-        }
-
-        private void ExitRobustList()
-        {
-        }
-
-        private void ClearChildTidAndWake()
-        {
-        }
     }
 
-    public sealed partial class Process
+    internal void ResetForExec()
     {
-        internal int ParentDeathSignal { get; set; }
+    }
 
-        internal uint Personality { get; set; }
+    private void ExitRobustList()
+    {
+    }
 
-        internal void InheritAttributes(Process parent)
-        {
-        }
-
-        internal void ResetForExec()
-        {
-        }
+    private void ClearChildTidAndWake()
+    {
     }
 }
 
+public sealed partial class Process
+{
+    internal int ParentDeathSignal { get; set; }
+
+    internal uint Personality { get; set; }
+
+    internal void InheritAttributes(Process parent)
+    {
+    }
+
+    internal void ResetForExec()
+    {
+    }
+}
