@@ -1,66 +1,14 @@
 using Ramet.Kernel.Files;
-using Ramet.Kernel.Memory;
 
-namespace Ramet.Kernel.Processes
+namespace Ramet.Kernel;
+
+internal static class StandardMounts
 {
-    public sealed partial class PosixThread
+    public static MountTable Create(Kernel kernel)
     {
-        internal ulong ClearChildTid { get; set; }
-
-        internal void InheritAttributes(PosixThread parent)
-        {
-        }
-
-        internal void ResetForExec()
-        {
-        }
-
-        private void ExitRobustList()
-        {
-        }
-
-        private void ClearChildTidAndWake()
-        {
-        }
-    }
-
-    public sealed partial class Process
-    {
-        internal int ParentDeathSignal { get; set; }
-
-        internal uint Personality { get; set; }
-
-        internal void InheritAttributes(Process parent)
-        {
-        }
-
-        internal void ResetForExec()
-        {
-        }
+        var table = new MountTable(kernel);
+        kernel.Mounts = table;
+        FileSystems.RootFileSystem.MountAll(kernel);
+        return table;
     }
 }
-
-namespace Ramet.Kernel
-{
-    internal static class StandardMounts
-    {
-        public static MountTable Create(Kernel kernel)
-        {
-            var table = new MountTable(kernel);
-            kernel.Mounts = table;
-            FileSystems.RootFileSystem.MountAll(kernel);
-            return table;
-        }
-    }
-
-    [State.Saved]
-    internal sealed partial class Vdso
-    {
-        public static Vdso Create(Kernel kernel) => throw new NotImplementedException();
-
-        public void Refresh() => throw new NotImplementedException();
-
-        public Errno Map(AddressSpace space, ulong address) => throw new NotImplementedException();
-    }
-}
-
