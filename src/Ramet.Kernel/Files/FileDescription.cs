@@ -50,6 +50,7 @@ public abstract partial class FileDescription
     public void Release(Kernel kernel)
     {
         if (--_references != 0) return;
+        LeaveEpollSets(kernel);
         if (_counted) kernel.Mounts.OpenFiles--;
         Inode?.Locks?.ReleaseOwnedBy(this);
         OnClose(kernel);

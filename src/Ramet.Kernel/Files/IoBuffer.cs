@@ -99,6 +99,17 @@ public ref struct IoBuffer
         return done;
     }
 
+    /// <summary>Consumes bytes without touching them: what an earlier run of the same call has transferred already.</summary>
+    public void Skip(long count)
+    {
+        while (count > 0 && Remaining > 0 && NextPiece())
+        {
+            int piece = (int)Math.Min(Math.Min(count, PieceLength), int.MaxValue);
+            Advance(piece);
+            count -= piece;
+        }
+    }
+
     /// <summary>Fills the buffer with zeros (a hole, /dev/zero). Returns how many fitted.</summary>
     public long Zero(long count)
     {

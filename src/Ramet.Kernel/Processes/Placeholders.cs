@@ -53,21 +53,3 @@ namespace Ramet.Kernel
     }
 }
 
-namespace Ramet.Kernel.Syscalls
-{
-    internal readonly struct SyscallArguments(in Platform.UserRegisters registers)
-    {
-        public ulong First { get; } = registers.Rdi;
-    }
-
-    internal static class SyscallTable
-    {
-        public static bool IsPresent(int number) => throw new NotImplementedException();
-
-        public static SyscallResult Dispatch(Processes.PosixThread thread, int number, in SyscallArguments arguments) => throw new NotImplementedException();
-
-        public static string FormatCall(Processes.PosixThread thread, int number, in SyscallArguments arguments) => throw new NotImplementedException();
-
-        public static string FormatResult(Processes.PosixThread thread, int number, in SyscallArguments arguments, SyscallResult result) => throw new NotImplementedException();
-    }
-}

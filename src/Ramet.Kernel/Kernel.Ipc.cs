@@ -1,0 +1,27 @@
+using Ramet.Kernel.Files;
+using Ramet.Kernel.Pipes;
+using Ramet.Kernel.Sockets;
+
+namespace Ramet.Kernel;
+
+public sealed partial class Kernel
+{
+    /// <summary>Numbers of inodes that have no name in any file system (pipes, sockets, epoll ...).</summary>
+    internal ulong NextAnonymousInodeNumber { get; set; } = 1;
+
+    /// <summary>Host memory that pipes and sockets of this sandbox hold.</summary>
+    public BufferBudget Buffers { get; private set; } = new();
+
+    /// <summary>Names and ports of sockets.</summary>
+    public SocketTable Sockets { get; private set; } = new();
+
+    /// <summary>What connects the sandbox's standard streams and its runner to the host.</summary>
+    public HostStreams HostStreams { get; private set; } = new();
+
+    /// <summary>File descriptors that epoll sets watch, all sets together: /proc/sys/fs/epoll/max_user_watches bounds it.</summary>
+    internal int EpollWatches { get; set; }
+
+    /// <summary>The host takes output again after its sink had answered <see cref="OutputSinkResult.Full"/>; call it under <see cref="Lock"/>.</summary>
+    /// <param name="stream">The stream's number, as in <see cref="IOutputSink.Write"/>.</param>
+    public void OnHostStreamDrained(int stream) => HostStreams.OnDrained(stream);
+}

@@ -1,0 +1,17 @@
+using Ramet.Kernel.State;
+
+namespace Ramet.Kernel.Sockets;
+
+/// <summary>What the sockets of one sandbox share: names and ports.</summary>
+[Saved]
+public sealed partial class SocketTable
+{
+    /// <summary>Unix sockets by abstract name (the bytes after the leading NUL, as Latin-1 characters).</summary>
+    internal Dictionary<string, Socket> AbstractNames { get; private set; } = [];
+
+    /// <summary>Number for the next autobind (unix(7)).</summary>
+    internal uint NextAutobind { get; set; }
+
+    /// <summary>Descriptions in messages that nobody has received yet.</summary>
+    internal int RightsInFlight { get; set; }
+}
