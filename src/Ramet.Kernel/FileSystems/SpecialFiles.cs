@@ -1,4 +1,5 @@
 using Ramet.Kernel.Files;
+using Ramet.Kernel.Pipes;
 using Ramet.Kernel.Processes;
 using Ramet.Kernel.Syscalls;
 
@@ -7,10 +8,10 @@ namespace Ramet.Kernel.FileSystems;
 /// <summary>Where the file systems meet pipes: the one place that knows how a FIFO is opened.</summary>
 internal static class SpecialFiles
 {
-    /// <summary>Opens a FIFO (fifo(7)); its pipe is the inode's <see cref="Inode.Attachment"/>.</summary>
+    /// <summary>Opens a FIFO (fifo(7)); what makes it work is the inode's <see cref="Inode.Attachment"/>.</summary>
     public static SyscallResult OpenFifo(PosixThread thread, Inode inode, OpenFlags flags, out FileDescription? description)
     {
-        description = null;
-        return Errno.ENXIO;
+        inode.Attachment ??= new Fifo();
+        return ((Fifo)inode.Attachment).Open(thread, flags, inode, out description);
     }
 }

@@ -67,9 +67,9 @@ public sealed partial class MountTable
     }
 
     /// <summary>A dentry for an object without a name, so that /proc/self/fd can lead to it.</summary>
-    public Dentry MakeAnonymous(Inode inode, string name)
+    public Dentry MakeAnonymous(FileDescription description)
     {
         _anonymous ??= new Mount(0, SharedMemory, SharedMemory.Root, MountFlags.None, "none") { IsAnonymous = true };
-        return new Dentry(_anonymous, null, name, inode);
+        return new Dentry(_anonymous, null, description.AnonymousName, description.Inode) { Description = description };
     }
 }
