@@ -145,7 +145,7 @@ internal static class OpenClose
             if (description is null) return result;
         }
 
-        if (!dentry.Mount.IsAnonymous) description.Dentry ??= dentry;
+        if (dentry.Description is null) description.Dentry ??= dentry;
         error = thread.Files.Install(description, (flags & OpenFlags.O_CLOEXEC) != 0, out int descriptor);
         if (error == Errno.None) return descriptor;
         description.Release(thread.Kernel);
