@@ -43,9 +43,6 @@ public sealed partial class Dentry
     /// <summary>Whether this is the place of a file that has never had a name (O_TMPFILE).</summary>
     internal bool IsUnnamed { get; set; }
 
-    /// <summary>For an object without a name that is reached through /proc/self/fd: the description there.</summary>
-    internal FileDescription? Description { get; set; }
-
     /// <summary>What is mounted here, on top of everything else that is.</summary>
     internal Mount? MountedHere { get; set; }
 

@@ -68,20 +68,6 @@ public abstract partial class FileDescription
     /// <summary>What /proc/self/fd shows for an object without a name.</summary>
     public virtual string AnonymousName => Inode is AnonymousInode anonymous ? anonymous.LinkName : "anon_inode:[unknown]";
 
-    /// <summary>
-    /// open(2) of /proc/self/fd/N for an object without a name. Pipes and streams of the host give the same description once more, when it allows what
-    /// is asked for; all else is ENXIO.
-    /// </summary>
-    public virtual SyscallResult Reopen(PosixThread thread, OpenFlags flags, out FileDescription? description)
-    {
-        description = null;
-        if ((Inode.Mode & InodeMode.S_IFMT) is not (InodeMode.S_IFIFO or InodeMode.S_IFCHR)) return Errno.ENXIO;
-        var access = flags & OpenFlags.O_ACCMODE;
-        if ((access != OpenFlags.O_WRONLY && !CanRead) || (access != OpenFlags.O_RDONLY && !CanWrite)) return Errno.EACCES;
-        description = AddReference();
-        return 0;
-    }
-
     /// <summary>The last reference is gone.</summary>
     protected virtual void OnClose(Kernel kernel)
     {

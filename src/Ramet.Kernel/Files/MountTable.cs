@@ -79,6 +79,6 @@ public sealed partial class MountTable
     /// <summary>A dentry for an object without a name, so that /proc/self/fd can lead to it.</summary>
     public Dentry MakeAnonymous(FileDescription description)
     {
-        return new Dentry(Anonymous, null, description.AnonymousName, description.Inode) { Description = description };
+        return new Dentry(Anonymous, null, description.AnonymousName, description.Inode);
     }
 }

@@ -1,55 +1,37 @@
-using Ramet.Kernel.Files;
-using Ramet.Kernel.Memory;
+namespace Ramet.Kernel.Processes;
 
-namespace Ramet.Kernel.Processes
+public sealed partial class PosixThread
 {
-    public sealed partial class PosixThread
+    internal ulong ClearChildTid { get; set; }
+
+    internal void InheritAttributes(PosixThread parent)
     {
-        internal ulong ClearChildTid { get; set; }
-
-        internal void InheritAttributes(PosixThread parent)
-        {
-        }
-
-        internal void ResetForExec()
-        {
-        }
-
-        private void ExitRobustList()
-        {
-        }
-
-        private void ClearChildTidAndWake()
-        {
-        }
     }
 
-    public sealed partial class Process
+    internal void ResetForExec()
     {
-        internal int ParentDeathSignal { get; set; }
+    }
 
-        internal uint Personality { get; set; }
+    private void ExitRobustList()
+    {
+    }
 
-        internal void InheritAttributes(Process parent)
-        {
-        }
-
-        internal void ResetForExec()
-        {
-        }
+    private void ClearChildTidAndWake()
+    {
     }
 }
 
-namespace Ramet.Kernel
+public sealed partial class Process
 {
-    [State.Saved]
-    internal sealed partial class Vdso
+    internal int ParentDeathSignal { get; set; }
+
+    internal uint Personality { get; set; }
+
+    internal void InheritAttributes(Process parent)
     {
-        public static Vdso Create(Kernel kernel) => throw new NotImplementedException();
+    }
 
-        public void Refresh() => throw new NotImplementedException();
-
-        public Errno Map(AddressSpace space, ulong address) => throw new NotImplementedException();
+    internal void ResetForExec()
+    {
     }
 }
-

@@ -140,12 +140,12 @@ internal static class OpenClose
             }
 
             var opened = (flags & ~Creation & ~TemporaryBit) | OpenFlags.O_LARGEFILE;
-            var result = dentry.Description?.Reopen(thread, opened, out description) ?? inode.Open(thread, opened, out description);
+            var result = inode.Open(thread, opened, out description);
             if (result.IsBlocked && thread.ResumeState is PipeEnd waiting) waiting.Dentry = dentry;
             if (description is null) return result;
         }
 
-        if (dentry.Description is null) description.Dentry ??= dentry;
+        if (inode is not AnonymousInode) description.Dentry ??= dentry;
         error = thread.Files.Install(description, (flags & OpenFlags.O_CLOEXEC) != 0, out int descriptor);
         if (error == Errno.None) return descriptor;
         description.Release(thread.Kernel);
