@@ -31,7 +31,7 @@ public sealed partial class Kernel
         var result = SyscallTable.Dispatch(thread, number, arguments);
         if (result.IsBlocked) return;
         thread.InSyscall = false;
-        if (call is not null) Tracer!.OnSyscall(thread.Tid, call + SyscallTable.FormatResult(thread, number, arguments, result));
+        if (call is not null) Tracer!.OnSyscall(thread.Tid, SyscallTable.FormatResult(thread, number, arguments, call, result));
         if (thread.State == ThreadState.Dead) return;
         if (result.IsNoReturn)
         {

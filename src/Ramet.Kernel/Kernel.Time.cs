@@ -5,6 +5,9 @@ public sealed partial class Kernel
     /// <summary>CLOCK_MONOTONIC of the sandbox minus that of the host, ns: a restored sandbox goes on from where it was frozen.</summary>
     private long _monotonicOffset;
 
+    /// <summary>CLOCK_MONOTONIC of the sandbox minus that of the host, ns.</summary>
+    internal long MonotonicOffset => _monotonicOffset;
+
     /// <summary>CLOCK_MONOTONIC of the sandbox, ns. All deadlines are in it.</summary>
     public long MonotonicNow => _ports.Clock.MonotonicNanoseconds + _monotonicOffset;
 

@@ -50,7 +50,7 @@ public sealed partial class Kernel
     public ProcessTable Processes { get; private set; } = null!;
 
     /// <summary>What is mounted where.</summary>
-    public MountTable Mounts { get; private set; } = null!;
+    public MountTable Mounts { get; internal set; } = null!;
 
     /// <summary>Limits of the sandbox.</summary>
     public ResourceLimits Limits { get; private set; } = new();

@@ -98,6 +98,7 @@ public sealed partial class AddressSpace
         }
 
         if (frame < GuestMemory.ImageBase) Frames.AddReference(frame);
+        else if (!_kernel.Machine.Memory.TryAttachImage(frame, GuestMemory.PageSize)) return FaultOutcome.OutOfMemory;
         if ((entry & PageTableEntry.Present) != 0) Remove(leaf, index);
         Install(leaf, index, PageTableEntry.ForPage(frame, area.Protection, area.IsShared && writable));
         return FaultOutcome.Resolved;
@@ -196,6 +197,7 @@ public sealed partial class AddressSpace
             if (leaf == 0 || _tables.Entries(leaf)[PageTables.LeafIndex(at)] != 0) continue;
             if (area.Object!.GetPage(area.PageOf(at), forWrite: false, out ulong frame, out bool writable) != Errno.None) return;
             if (frame < GuestMemory.ImageBase) Frames.AddReference(frame);
+            else if (!_kernel.Machine.Memory.TryAttachImage(frame, GuestMemory.PageSize)) return;
             Install(leaf, PageTables.LeafIndex(at), PageTableEntry.ForPage(frame, area.Protection, area.IsShared && writable));
         }
     }

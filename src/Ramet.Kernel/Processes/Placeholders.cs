@@ -44,7 +44,13 @@ namespace Ramet.Kernel
 {
     internal static class StandardMounts
     {
-        public static MountTable Create(Kernel kernel) => throw new NotImplementedException();
+        public static MountTable Create(Kernel kernel)
+        {
+            var table = new MountTable(kernel);
+            kernel.Mounts = table;
+            FileSystems.RootFileSystem.MountAll(kernel);
+            return table;
+        }
     }
 
     [State.Saved]
@@ -58,21 +64,3 @@ namespace Ramet.Kernel
     }
 }
 
-namespace Ramet.Kernel.Syscalls
-{
-    internal readonly struct SyscallArguments(in Platform.UserRegisters registers)
-    {
-        public ulong First { get; } = registers.Rdi;
-    }
-
-    internal static class SyscallTable
-    {
-        public static bool IsPresent(int number) => throw new NotImplementedException();
-
-        public static SyscallResult Dispatch(Processes.PosixThread thread, int number, in SyscallArguments arguments) => throw new NotImplementedException();
-
-        public static string FormatCall(Processes.PosixThread thread, int number, in SyscallArguments arguments) => throw new NotImplementedException();
-
-        public static string FormatResult(Processes.PosixThread thread, int number, in SyscallArguments arguments, SyscallResult result) => throw new NotImplementedException();
-    }
-}

@@ -43,8 +43,8 @@ public static class StateSerializer
 
     private static ReadOnlyMemory<byte> Write(object root, SavedTypeRegistry? registry)
     {
-        var writer = new StateWriter();
-        writer.Run(root as ISavedObject ?? throw StateWriter.NotSaved(root.GetType()), registry ?? SavedTypes.Instance);
+        var writer = new StateWriter(registry ?? SavedTypes.Instance);
+        writer.Run(root as ISavedObject ?? throw StateWriter.NotSaved(root.GetType()));
         return writer.Written;
     }
 }

@@ -11,17 +11,20 @@ public sealed class StateWriter
 {
     private readonly Dictionary<object, uint> _ids = new(ReferenceEqualityComparer.Instance);
     private readonly List<ISavedObject> _objects = [];
+    private readonly SavedTypeRegistry _registry;
     private byte[] _buffer = new byte[4096];
     private int _length;
 
+    internal StateWriter(SavedTypeRegistry registry) => _registry = registry;
+
     internal ReadOnlyMemory<byte> Written => _buffer.AsMemory(0, _length);
 
-    internal void Run(ISavedObject root, SavedTypeRegistry registry)
+    internal void Run(ISavedObject root)
     {
         WriteRaw(StateFormat.Magic);
         WriteRaw(StateFormat.Version);
         WriteRaw(0u); // The number of objects, once it is known.
-        WriteRaw(registry.SchemaHash);
+        WriteRaw(_registry.SchemaHash);
         WriteObject(root);
         for (int i = 0; i < _objects.Count; i++)
         {
@@ -103,7 +106,9 @@ public sealed class StateWriter
         _objects.Add(value);
         id = (uint)_objects.Count;
         WriteVarint(id);
-        WriteVarint((uint)value.GetSavedTag());
+        int tag = value.GetSavedTag();
+        if (tag >= _registry.Count) throw new InvalidOperationException($"{value.GetType()} is of another assembly: save with the SavedTypes.Instance of that assembly.");
+        WriteVarint((uint)tag);
     }
 
     /// <summary>A reference whose static type does not say that it is saved (an interface).</summary>

@@ -23,8 +23,8 @@ internal static class Executing
         var error = thread.Memory.User.ReadPath(filename, out string path);
         if (error != Errno.None) return error;
         error = ReadStrings(thread, argv, out var arguments);
-        if (error == Errno.None) error = ReadStrings(thread, envp, out var environment);
-        else environment = [];
+        if (error != Errno.None) return error;
+        error = ReadStrings(thread, envp, out var environment);
         if (error != Errno.None) return error;
 
         Dentry? file = null;
