@@ -42,17 +42,6 @@ namespace Ramet.Kernel.Processes
 
 namespace Ramet.Kernel
 {
-    internal static class StandardMounts
-    {
-        public static MountTable Create(Kernel kernel)
-        {
-            var table = new MountTable(kernel);
-            kernel.Mounts = table;
-            FileSystems.RootFileSystem.MountAll(kernel);
-            return table;
-        }
-    }
-
     [State.Saved]
     internal sealed partial class Vdso
     {
