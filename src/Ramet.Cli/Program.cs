@@ -10,7 +10,7 @@ if (args[0] == "exec")
     Console.Error.WriteLine($"template {w.ElapsedMilliseconds} ms {template.Manifest}");
     for (int i = 0; i < int.Parse(args[2]); i++)
     {
-        var r = engine.Execute(template, new ExecRequest { Code = args[1] }, new SandboxOptions { Timeout = TimeSpan.FromSeconds(20) });
+        var r = engine.Execute(template, new ExecRequest { Code = args[1] }, new SandboxOptions { Tracer = Environment.GetEnvironmentVariable("TR") is null ? null : new Tracer(), Timeout = TimeSpan.FromSeconds(20) });
         Console.Error.WriteLine($"{System.Text.Encoding.UTF8.GetString(r.Result.Stdout).TrimEnd()} {System.Text.Encoding.UTF8.GetString(r.Result.Stderr).TrimEnd()} [{r.Result.End} {r.Result.ExitCode} {r.Result.Message} fork {r.ForkNanoseconds / 1000} first {r.FirstOutputNanoseconds / 1000} total {r.TotalNanoseconds / 1000} us; syscalls {r.Statistics.Syscalls} faults {r.Statistics.PageFaults} exits {r.Statistics.Exits}]");
     }
 
