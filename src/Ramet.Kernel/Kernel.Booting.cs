@@ -52,7 +52,8 @@ public sealed partial class Kernel
         kernel.BootTime = kernel.MonotonicNow;
         kernel.RefreshIdentity();
         kernel.Mounts = StandardMounts.Create(kernel);
-        kernel.Vdso = Vdso.Create(kernel);
+        kernel.Vdso = VdsoMemory.Create(kernel) ?? throw new InvalidOperationException("The memory limit is too small for a kernel.");
+        kernel.Vdso.Update(kernel);
         return kernel;
     }
 
@@ -109,7 +110,7 @@ public sealed partial class Kernel
         {
             kernel.Generation++;
             kernel.RefreshIdentity();
-            kernel.Vdso.Refresh();
+            kernel.Vdso.Update(kernel);
             foreach (var space in kernel.AddressSpaces()) space.WipeForFork();
             kernel.Scheduler.RequestVcpus();
             kernel.UpdateAlarm();
@@ -123,7 +124,7 @@ public sealed partial class Kernel
         Processes.All.SelectMany(process => process.Threads).Select(thread => thread.Memory).Distinct();
 
     /// <summary>The vDSO, shared by all programs of the sandbox.</summary>
-    internal Vdso Vdso { get; private set; } = null!;
+    internal VdsoMemory Vdso { get; private set; } = null!;
 
     private long _savedMonotonic;
 

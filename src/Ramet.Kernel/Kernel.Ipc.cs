@@ -6,8 +6,8 @@ namespace Ramet.Kernel;
 
 public sealed partial class Kernel
 {
-    /// <summary>Numbers of inodes that have no name in any file system (pipes, sockets, epoll ...).</summary>
-    internal ulong NextAnonymousInodeNumber { get; set; } = 1;
+    /// <summary>What inodes without a name in any file system belong to (pipes, sockets, epoll ...).</summary>
+    internal AnonymousFileSystems AnonymousFileSystems { get; private set; } = new();
 
     /// <summary>Host memory that pipes and sockets of this sandbox hold.</summary>
     public BufferBudget Buffers { get; private set; } = new();

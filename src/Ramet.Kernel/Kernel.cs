@@ -68,7 +68,7 @@ public sealed partial class Kernel
     public long Generation { get; private set; }
 
     /// <summary>Pages for MAP_SHARED|MAP_ANONYMOUS.</summary>
-    internal MemoryObject CreateSharedMemory(ulong size) => throw new NotImplementedException();
+    internal MemoryObject CreateSharedMemory(ulong size) => new PageStore(this, (long)Math.Min(size, long.MaxValue));
 }
 
 /// <summary>The ports through which a kernel reaches its machine and its host.</summary>

@@ -35,7 +35,7 @@ public sealed class HostileGuestTests : IDisposable
         Assert.Equal(Guest.Stack - 16, _guest.Cpu.Registers.Rsp);
         // The way back is right for the ring in which the jump left the vCPU, and for another thread.
         _guest.Put([0x0F, 0x05], Guest.Code + 0x800);
-        Assert.Equal(VcpuExitKind.Syscall, _guest.Cpu.Run().Kind);
+        Assert.Equal(new VcpuExit(VcpuExitKind.Syscall), _guest.Cpu.Run());
         Assert.Equal(Guest.Code + 0x802, _guest.Cpu.Registers.Rip);
         AssertStillWorks();
     }

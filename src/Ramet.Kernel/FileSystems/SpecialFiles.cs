@@ -1,4 +1,5 @@
 using Ramet.Kernel.Files;
+using Ramet.Kernel.Pipes;
 using Ramet.Kernel.Processes;
 using Ramet.Kernel.Syscalls;
 
@@ -10,7 +11,8 @@ internal static class SpecialFiles
     /// <summary>Opens a FIFO (fifo(7)); its pipe is the inode's <see cref="Inode.Attachment"/>.</summary>
     public static SyscallResult OpenFifo(PosixThread thread, Inode inode, OpenFlags flags, out FileDescription? description)
     {
-        description = null;
-        return Errno.ENXIO;
+        var fifo = inode.Attachment as Fifo ?? new Fifo();
+        inode.Attachment = fifo;
+        return fifo.Open(thread, flags, inode, out description);
     }
 }

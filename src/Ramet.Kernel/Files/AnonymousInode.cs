@@ -1,4 +1,5 @@
 using System.Globalization;
+using Ramet.Kernel.Pipes;
 using Ramet.Kernel.Processes;
 using Ramet.Kernel.State;
 using Ramet.Kernel.Syscalls;
@@ -22,7 +23,8 @@ public sealed partial class AnonymousInode : Inode
     {
         Kind = kind;
         Mode = mode;
-        Number = kernel.NextAnonymousInodeNumber++;
+        Number = kernel.AnonymousFileSystems.NextNumber();
+        FileSystem = kernel.AnonymousFileSystems.Get(kernel, kind);
         Uid = creator?.Credentials.FileSystemUid ?? 0;
         Gid = creator?.Credentials.FileSystemGid ?? 0;
         AccessTime = ModifyTime = ChangeTime = kernel.RealtimeNow;
@@ -36,10 +38,18 @@ public sealed partial class AnonymousInode : Inode
         ? string.Create(CultureInfo.InvariantCulture, $"{Kind}:[{Number}]")
         : "anon_inode:" + Kind;
 
-    /// <summary>ENXIO: it cannot be opened by a path.</summary>
+    /// <summary>By way of /proc/self/fd and /dev/stdin, pipes and streams of the host are opened anew; nothing else is: ENXIO.</summary>
     public override SyscallResult Open(PosixThread thread, OpenFlags flags, out FileDescription? description)
     {
-        description = null;
-        return Errno.ENXIO;
+        switch (Attachment)
+        {
+            case Fifo fifo:
+                return fifo.Open(thread, flags, this, out description);
+            case HostStream stream:
+                return stream.Reopen(flags, out description);
+            default:
+                description = null;
+                return Errno.ENXIO;
+        }
     }
 }

@@ -29,6 +29,9 @@ public sealed partial class EpollSet : FileDescription
     internal WaitQueue Waiting => _waiting;
 
     /// <inheritdoc/>
+    public override string AnonymousName => ((AnonymousInode)Inode).LinkName;
+
+    /// <inheritdoc/>
     public override WaitQueue? PollQueue => _pollQueue;
 
     internal IEnumerable<EpollItem> Items

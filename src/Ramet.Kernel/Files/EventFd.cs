@@ -40,6 +40,9 @@ public sealed partial class EventFd : FileDescription
     }
 
     /// <inheritdoc/>
+    public override string AnonymousName => ((AnonymousInode)Inode).LinkName;
+
+    /// <inheritdoc/>
     public override WaitQueue? PollQueue => _queue;
 
     /// <inheritdoc/>

@@ -16,7 +16,6 @@ public abstract partial class FileSystem
     {
         Kernel = kernel;
         TypeName = typeName;
-        DeviceId = kernel.Mounts.AllocateDeviceId();
     }
 
     /// <summary>The kernel.</summary>
@@ -25,8 +24,8 @@ public abstract partial class FileSystem
     /// <summary>Its type in /proc/mounts.</summary>
     public string TypeName { get; private set; } = "";
 
-    /// <summary>st_dev.</summary>
-    public ulong DeviceId { get; private set; }
+    /// <summary>st_dev; given by the mount table.</summary>
+    public ulong DeviceId { get; internal set; }
 
     /// <summary>The topmost directory.</summary>
     public abstract Inode Root { get; }

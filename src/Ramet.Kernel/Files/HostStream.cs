@@ -25,7 +25,16 @@ public sealed partial class HostStream : FileDescription
         _streams = kernel.HostStreams;
         Number = number;
         Flags = access;
-        Inode = new AnonymousInode(kernel, "pipe", InodeMode.S_IFIFO | InodeMode.S_IRUSR | InodeMode.S_IWUSR);
+        // Programs that change users still write to /dev/stderr: anyone may open it.
+        Inode = new AnonymousInode(kernel, "pipe", InodeMode.S_IFIFO | (InodeMode)0x1B6) { Attachment = this };
+    }
+
+    private HostStream(HostStream original, OpenFlags flags)
+    {
+        _streams = original._streams;
+        Number = original.Number;
+        Inode = original.Inode;
+        Flags = (original.Flags & OpenFlags.O_ACCMODE) | (flags & (OpenFlags.O_NONBLOCK | OpenFlags.O_APPEND));
     }
 
     /// <summary>The number by which the host knows the stream.</summary>
@@ -39,6 +48,15 @@ public sealed partial class HostStream : FileDescription
 
     /// <summary>A description whose output goes to <see cref="HostStreams.Sink"/> under this number.</summary>
     public static HostStream CreateOutput(Kernel kernel, int number) => new(kernel, number, OpenFlags.O_WRONLY);
+
+    /// <summary>open(2) by way of /dev/stdin, /dev/stdout or /proc/self/fd. EACCES against the stream's direction.</summary>
+    internal SyscallResult Reopen(OpenFlags flags, out FileDescription? description)
+    {
+        var access = flags & OpenFlags.O_ACCMODE;
+        bool wrongWay = access != OpenFlags.O_RDWR && access != (Flags & OpenFlags.O_ACCMODE);
+        description = wrongWay ? null : new HostStream(this, flags);
+        return wrongWay ? Errno.EACCES : 0;
+    }
 
     /// <inheritdoc/>
     public override PollEvents Poll()

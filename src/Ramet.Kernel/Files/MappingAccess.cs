@@ -7,7 +7,7 @@ namespace Ramet.Kernel.Files;
 internal static class MappingAccess
 {
     /// <summary>Whether a shared, writable mapping of this object exists (F_SEAL_WRITE is refused then).</summary>
-    public static bool IsMappedWritable(MemoryObject pages) => pages.Areas.Count > 0;
+    public static bool IsMappedWritable(MemoryObject pages) => pages.Areas.Exists(area => area.IsShared && area.MayWrite);
 }
 
 /// <summary>RLIMIT_FSIZE.</summary>
@@ -16,7 +16,7 @@ internal static class FileSizeLimit
     /// <summary>A write began beyond the limit: SIGXFSZ and EFBIG (setrlimit(2)).</summary>
     public static Errno Exceeded(PosixThread thread)
     {
-        _ = thread;
+        thread.SendSignal(Signals.Signal.SIGXFSZ);
         return Errno.EFBIG;
     }
 }

@@ -18,7 +18,7 @@ public sealed partial class MountTable
     {
     }
 
-    /// <summary>An empty table; <see cref="RootFileSystem.MountAll"/> fills it.</summary>
+    /// <summary>An empty table; <see cref="StandardMounts"/> fills it.</summary>
     internal MountTable(Kernel kernel) => _kernel = kernel;
 
     /// <summary>Mounts in the order in which they were made; the first is the root.</summary>
@@ -37,7 +37,7 @@ public sealed partial class MountTable
     public int MaxOpenFiles => _kernel.Limits.MaxOpenFiles;
 
     /// <summary>File systems that are not mounted but hold memfds, O_TMPFILE ...; see <see cref="TmpfsFileSystem"/>.</summary>
-    internal TmpfsFileSystem SharedMemory => _sharedMemory ??= new TmpfsFileSystem(_kernel, "tmpfs");
+    internal TmpfsFileSystem SharedMemory => _sharedMemory ??= new TmpfsFileSystem(_kernel, "tmpfs") { DeviceId = AllocateDeviceId() };
 
     /// <summary>A number for st_dev.</summary>
     public ulong AllocateDeviceId() => DeviceNumber.Make(0, _nextDevice++);
@@ -45,6 +45,7 @@ public sealed partial class MountTable
     /// <summary>Mounts a file system's root, or another inode of it (bind), at a place; null: as the root of the sandbox.</summary>
     public Mount Add(FileSystem fileSystem, Dentry? mountPoint, MountFlags flags = MountFlags.None, string? source = null, Inode? root = null)
     {
+        if (fileSystem.DeviceId == 0) fileSystem.DeviceId = AllocateDeviceId();
         const MountFlags Kept = MountFlags.MS_RDONLY | MountFlags.MS_NOSUID | MountFlags.MS_NODEV | MountFlags.MS_NOEXEC | MountFlags.MS_NOATIME;
         var mount = new Mount(_nextMountId++, fileSystem, root ?? fileSystem.Root, flags & Kept, source ?? fileSystem.TypeName) { MountPoint = mountPoint };
         mountPoint?.MountedHere = mount;

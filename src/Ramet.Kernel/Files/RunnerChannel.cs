@@ -60,6 +60,9 @@ public sealed partial class RunnerChannel : FileDescription
     }
 
     /// <inheritdoc/>
+    public override string AnonymousName => ((AnonymousInode)Inode).LinkName;
+
+    /// <inheritdoc/>
     public override WaitQueue? PollQueue => _mailbox.Queue;
 
     /// <inheritdoc/>

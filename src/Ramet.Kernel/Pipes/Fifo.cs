@@ -14,6 +14,14 @@ public sealed partial class Fifo
 {
     private Pipe? _pipe;
 
+    /// <summary>A FIFO that is not open.</summary>
+    public Fifo()
+    {
+    }
+
+    /// <summary>What lets the ends of a pipe(2) be opened again.</summary>
+    internal Fifo(Pipe pipe) => _pipe = pipe;
+
     /// <summary>
     /// open(2). For reading it waits for a writer, for writing for a reader; with O_NONBLOCK a reader gets in at once and a writer without a reader gets
     /// ENXIO; for both it never waits. The end that waits counts as open already (kept in <see cref="PosixThread.ResumeState"/>), which is what lets the other go on.

@@ -47,6 +47,7 @@ public sealed partial class PipeEnd : FileDescription
     {
         var pipe = new Pipe();
         var inode = new AnonymousInode(kernel, "pipe", InodeMode.S_IFIFO | InodeMode.S_IRUSR | InodeMode.S_IWUSR, creator);
+        inode.Attachment = new Fifo(pipe);
         flags &= OpenFlags.O_NONBLOCK | OpenFlags.O_DIRECT;
         return (new PipeEnd(pipe, inode, flags & ~OpenFlags.O_DIRECT), new PipeEnd(pipe, inode, flags | OpenFlags.O_WRONLY));
     }
@@ -66,6 +67,12 @@ public sealed partial class PipeEnd : FileDescription
     /// <inheritdoc/>
     public override SyscallResult Write(PosixThread thread, ref IoBuffer buffer) =>
         Pipe.Write(thread, ref buffer, NonBlocking, (Flags & OpenFlags.O_DIRECT) != 0);
+
+    /// <inheritdoc/>
+    public override SyscallResult GetPipeSize() => Pipe.Capacity;
+
+    /// <inheritdoc/>
+    public override SyscallResult SetPipeSize(PosixThread thread, long size) => Pipe.SetCapacity(thread, (uint)size);
 
     /// <inheritdoc/>
     public override SyscallResult Ioctl(PosixThread thread, uint request, ulong argument) => request switch

@@ -20,8 +20,30 @@ internal static class SocketFactory
                     _ => null,
                 };
                 return socket is null ? Errno.ESOCKTNOSUPPORT : Errno.None;
+            case AddressFamily.AF_INET or AddressFamily.AF_INET6:
+                return CreateInet(thread, (AddressFamily)family, type, protocol, out socket);
             default:
                 return Errno.EAFNOSUPPORT;
+        }
+    }
+
+    private static Errno CreateInet(PosixThread thread, AddressFamily family, SocketType type, int protocol, out Socket? socket)
+    {
+        socket = null;
+        switch (type)
+        {
+            case SocketType.SOCK_STREAM:
+                if (protocol is not 0 and not SocketProtocol.IPPROTO_TCP) return Errno.EPROTONOSUPPORT;
+                socket = new TcpSocket(thread.Kernel, family, thread);
+                return Errno.None;
+            case SocketType.SOCK_DGRAM:
+                if (protocol is not 0 and not SocketProtocol.IPPROTO_UDP) return Errno.EPROTONOSUPPORT;
+                socket = new UdpSocket(thread.Kernel, family, thread);
+                return Errno.None;
+            case SocketType.SOCK_RAW:
+                return Errno.EPERM;
+            default:
+                return Errno.ESOCKTNOSUPPORT;
         }
     }
 

@@ -12,6 +12,12 @@ public sealed partial class SocketTable
     /// <summary>Number for the next autobind (unix(7)).</summary>
     internal uint NextAutobind { get; set; }
 
+    /// <summary>TCP ports.</summary>
+    internal PortTable Tcp { get; private set; } = new();
+
+    /// <summary>UDP ports.</summary>
+    internal PortTable Udp { get; private set; } = new();
+
     /// <summary>Descriptions in messages that nobody has received yet.</summary>
     internal int RightsInFlight { get; set; }
 }

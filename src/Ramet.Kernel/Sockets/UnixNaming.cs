@@ -50,7 +50,7 @@ internal sealed partial class UnixName
         string path = PathOf(address);
         error = UnixSocketFiles.Create(thread, path, socket.Inode.Mode, out var inode);
         if (error != Errno.None) return error == Errno.EEXIST ? Errno.EADDRINUSE : error;
-        inode!.BoundSocket = socket;
+        inode!.Attachment = socket;
         _inode = inode;
         _sockaddr = [(byte)AddressFamily.AF_UNIX, 0, .. Encoding.Latin1.GetBytes(path), 0];
         return Errno.None;
@@ -71,7 +71,7 @@ internal sealed partial class UnixName
 
         error = UnixSocketFiles.Find(thread, PathOf(address), out var inode);
         if (error != Errno.None) return error;
-        socket = inode!.BoundSocket;
+        socket = inode!.Attachment as Socket;
         return socket is null ? Errno.ECONNREFUSED : Errno.None;
     }
 
@@ -79,7 +79,7 @@ internal sealed partial class UnixName
     public void Release(Kernel kernel)
     {
         if (_abstract is not null) kernel.Sockets.AbstractNames.Remove(_abstract);
-        if (_inode is not null) _inode.BoundSocket = null;
+        if (_inode is not null) _inode.Attachment = null;
         _abstract = null;
         _inode = null;
     }

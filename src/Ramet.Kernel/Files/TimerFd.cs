@@ -1,0 +1,138 @@
+using System.Runtime.InteropServices;
+using Ramet.Kernel.Processes;
+using Ramet.Kernel.State;
+using Ramet.Kernel.Syscalls;
+using Ramet.Kernel.Time;
+
+namespace Ramet.Kernel.Files;
+
+/// <summary>CLOCK_* that timerfd_create(2) takes.</summary>
+public enum TimerFdClock
+{
+    CLOCK_REALTIME = 0,
+    CLOCK_MONOTONIC = 1,
+    CLOCK_BOOTTIME = 7,
+    CLOCK_REALTIME_ALARM = 8,
+    CLOCK_BOOTTIME_ALARM = 9,
+}
+
+/// <summary>TFD_* of timerfd_create(2) and timerfd_settime(2).</summary>
+[Flags]
+public enum TimerFdFlags
+{
+    None = 0,
+    TFD_TIMER_ABSTIME = 0x1,
+    TFD_TIMER_CANCEL_ON_SET = 0x2,
+    TFD_NONBLOCK = OpenFlags.O_NONBLOCK,
+    TFD_CLOEXEC = OpenFlags.O_CLOEXEC,
+}
+
+/// <summary>A timer whose expirations are read (timerfd_create(2)).</summary>
+[Saved]
+public sealed partial class TimerFd : FileDescription
+{
+    private TimerFdTimer _timer = null!;
+    private WaitQueue _queue = new();
+    private TimerFdClock _clock;
+    private long _interval;
+    private ulong _expirations;
+
+    private TimerFd()
+    {
+    }
+
+    /// <summary>A timer that is not set.</summary>
+    public TimerFd(Kernel kernel, TimerFdClock clock, TimerFdFlags flags)
+    {
+        _clock = clock;
+        _timer = new TimerFdTimer(this, kernel);
+        Flags = OpenFlags.O_RDWR | ((OpenFlags)flags & OpenFlags.O_NONBLOCK);
+        Inode = new AnonymousInode(kernel, "[timerfd]", InodeMode.S_IRUSR | InodeMode.S_IWUSR);
+    }
+
+    /// <inheritdoc/>
+    public override string AnonymousName => ((AnonymousInode)Inode).LinkName;
+
+    /// <inheritdoc/>
+    public override WaitQueue? PollQueue => _queue;
+
+    private bool IsWallClock => _clock is TimerFdClock.CLOCK_REALTIME or TimerFdClock.CLOCK_REALTIME_ALARM;
+
+    /// <inheritdoc/>
+    public override PollEvents Poll() => _expirations > 0 ? Readiness.In : PollEvents.None;
+
+    /// <inheritdoc/>
+    public override SyscallResult Read(PosixThread thread, ref IoBuffer buffer)
+    {
+        if (buffer.Remaining < sizeof(ulong)) return Errno.EINVAL;
+        if (_expirations == 0) return NonBlocking ? Errno.EAGAIN : thread.BlockOn(_queue, PollEvents.POLLIN);
+        ulong value = _expirations;
+        _expirations = 0;
+        return buffer.CopyFrom(MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(in value))) == sizeof(ulong) ? sizeof(ulong) : Errno.EFAULT;
+    }
+
+    /// <inheritdoc/>
+    public override SyscallResult Write(PosixThread thread, ref IoBuffer buffer) => Errno.EINVAL;
+
+    /// <summary>timerfd_settime(2); times are ns, a value of 0 stops the timer.</summary>
+    internal void Set(Kernel kernel, TimerFdFlags flags, long value, long interval)
+    {
+        kernel.Timers.Cancel(_timer);
+        _expirations = 0;
+        _interval = interval;
+        if (value == 0) return;
+        if ((flags & TimerFdFlags.TFD_TIMER_ABSTIME) == 0)
+        {
+            kernel.Timers.Set(_timer, PollingTimeout.DeadlineAfter(kernel, value));
+            return;
+        }
+
+        long due = value;
+        if (IsWallClock)
+        {
+            // The host's clock may be set later, or be another after a restore: the timer keeps to the time that it is now.
+            due = PollingTimeout.DeadlineAfter(kernel, Math.Max(0, value - kernel.RealtimeNow));
+        }
+
+        // A time that has passed has expired already, without waiting for the host's alarm.
+        if (due <= kernel.MonotonicNow) OnDue(kernel, due);
+        else kernel.Timers.Set(_timer, due);
+    }
+
+    /// <summary>timerfd_gettime(2): what is left, and the interval.</summary>
+    internal (long Left, long Interval) Get(Kernel kernel) =>
+        (_timer.IsSet ? Math.Max(1, _timer.DueTime - kernel.MonotonicNow) : 0, _interval);
+
+    internal void OnDue(Kernel kernel, long due)
+    {
+        long now = kernel.MonotonicNow;
+        long times = 1;
+        if (_interval > 0)
+        {
+            times += Math.Max(0, now - due) / _interval;
+            kernel.Timers.Set(_timer, due + times * _interval);
+        }
+
+        _expirations += (ulong)times;
+        _queue.Wake(Readiness.In);
+    }
+
+    /// <inheritdoc/>
+    protected override void OnClose(Kernel kernel) => kernel.Timers.Cancel(_timer);
+}
+
+/// <summary>The timer behind a <see cref="TimerFd"/>.</summary>
+[Saved]
+internal sealed partial class TimerFdTimer : KernelTimer
+{
+    private TimerFd _owner = null!;
+    private Kernel _kernel = null!;
+
+    private TimerFdTimer()
+    {
+    }
+
+    public TimerFdTimer(TimerFd owner, Kernel kernel) => (_owner, _kernel) = (owner, kernel);
+
+    public override void OnDue() => _owner.OnDue(_kernel, DueTime);
+}
