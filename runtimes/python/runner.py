@@ -6,9 +6,9 @@ path, and each page that it touches for the first time costs microseconds: the p
 Protocol (little-endian; each message is one read(2) or write(2) on the channel, whose descriptor or path is in the environment variable RAMET_CHANNEL):
 
     request   u32 version (1)   u32 flags   u32 length of the code   u32 length of the options
-              32 random bytes (zeros: the runner asks the system for some)
+              64 random bytes: 32 for generators of random numbers, 32 for secrets (zeros: the runner asks the system for some)
               the code, UTF-8; the options, a JSON object, if their length is not 0
-    flags     1 LARGE: only this header; the whole request follows as a message of its own (of 48 bytes + both lengths)
+    flags     1 LARGE: only this header; the whole request follows as a message of its own (of 80 bytes + both lengths)
               2 SESSION: reply and wait for the next request; names stay defined
               4 LINES: flush standard output at the end of each line
               8 VALUE: if the last statement is an expression, put its repr into the reply ("value")
@@ -61,12 +61,12 @@ import _random  # noqa: E402
 
 VERSION = 1
 LARGE, SESSION, LINES, VALUE = 1, 2, 4, 8
-HEADER = 48
+HEADER = 80
 BUFFER = 64 << 10
 
 _unpack_header = struct.Struct("<IIII").unpack_from
 _pack_reply = struct.Struct("<IIiI").pack
-_no_seed = bytes(32)
+_no_seed = bytes(64)
 _own = globals()
 _files = (io.BufferedWriter, io.BufferedRandom, io.TextIOWrapper)
 _keep = (types.ModuleType, types.FunctionType, type, int, float, complex, str, bytes, type(None))
@@ -114,21 +114,28 @@ _random_instance = random._inst
 _reseed_numpy = None
 
 
+_process_config = None  # Of multiprocessing: its key is made when it is imported, which would be once for all forks.
+_served = False
+
+
 def _reseed(seed):
     """Fresh randomness for the generators that libraries keep. Those of the system (os.urandom, secrets, uuid4, default_rng) are fresh anyway."""
+    global _served
     if seed == _no_seed:
-        seed = os.urandom(32)
-    number = int.from_bytes(seed, "little")
+        seed = os.urandom(64)
+    number = int.from_bytes(seed[:32], "little")
     _seed_random(_random_instance, number)
     _random_instance.gauss_next = None
     if _reseed_numpy is not None:
         _reseed_numpy(number >> 128)
     elif "numpy" in sys.modules:
-        sys.modules["numpy"].random.seed(list(seed))
-    if "ssl" in sys.modules:
+        sys.modules["numpy"].random.seed(list(seed[:32]))
+    if _process_config is not None:
+        _process_config["authkey"] = type(_process_config["authkey"])(seed[32:])
+    # OpenSSL seeds itself when it is first used, which is after the fork, unless this fork is one of a session.
+    if _served and "ssl" in sys.modules:
         sys.modules["ssl"].RAND_add(os.urandom(32), 32.0)
-    if "multiprocessing.process" in sys.modules:
-        sys.modules["multiprocessing.process"].current_process().authkey = os.urandom(32)
+    _served = True
 
 
 # --- running code -----------------------------------------------------------------------------------------------------------------------------------
@@ -211,14 +218,13 @@ def _finish(names):
                 pass
     code = 0
     try:
-        if sys.stdout is not None and not sys.stdout.closed:
+        if sys.stdout is not None and not getattr(sys.stdout, "closed", False):
             sys.stdout.flush()
     except Exception as error:
         code = 120
-        sys.unraisablehook(types.SimpleNamespace(
-            exc_type=type(error), exc_value=error, exc_traceback=None, err_msg=None, object=sys.stdout))
+        print(f"Exception ignored in: {sys.stdout!r}\n{type(error).__name__}: {error}", file=sys.stderr)
     try:
-        if sys.stderr is not None and not sys.stderr.closed:
+        if sys.stderr is not None and not getattr(sys.stderr, "closed", False):
             sys.stderr.flush()
     except Exception:
         code = 120
@@ -316,7 +322,7 @@ def _warm_up(names):
         for text in _WARM_UP:
             encoded = text.encode()
             options = b'{"filename": "warm.py"}' if "def f():" in text else b""
-            request = struct.pack("<IIII32s", VERSION, 0, len(encoded), len(options), b"\1" * 32) + encoded + options
+            request = struct.pack("<IIII64s", VERSION, 0, len(encoded), len(options), b"\1" * 64) + encoded + options
             buffer[:len(request)] = request
             filename = failure = None
             try:
@@ -358,7 +364,10 @@ sys.modules["_ramet_runner"] = sys.modules["__main__"]  # Keeps this module aliv
 sys.path[0] = ""
 _names = _make_main().__dict__
 _reseed_numpy = _numpy_copy()
+if "multiprocessing.process" in sys.modules:
+    _process_config = sys.modules["multiprocessing.process"].current_process()._config
 _warm_up(_names)
+_served = False
 _reply(0, {"python": sys.version.split()[0], "numpy": getattr(sys.modules.get("numpy"), "__version__", None)})
 _small = _buffer = memoryview(bytearray(BUFFER))
 _parts = [_small]
