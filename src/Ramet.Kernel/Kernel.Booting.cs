@@ -24,6 +24,9 @@ public sealed record MainProgram
 
     /// <summary>Descriptors 0, 1, 2 and on.</summary>
     public IReadOnlyList<FileDescription> Descriptors { get; init; } = [];
+
+    /// <summary>Files to write before it starts.</summary>
+    public IReadOnlyList<InjectedFile> Files { get; init; } = [];
 }
 
 /// <summary>Starting a kernel: from nothing, or from a snapshot.</summary>

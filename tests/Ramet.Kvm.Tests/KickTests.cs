@@ -6,6 +6,7 @@ namespace Ramet.Kvm.Tests;
 public sealed class KickTests : IDisposable
 {
     private static readonly byte[] Spin = [0x48, 0xFF, 0xC3, 0xEB, 0xFB]; // 1: inc rbx; jmp 1b
+    private const int LongEnough = 60_000; // milliseconds, on a machine that is busy or emulated
     private readonly Guest _guest = new();
 
     public void Dispose() => _guest.Dispose();
@@ -74,7 +75,7 @@ public sealed class KickTests : IDisposable
         kicker.Start();
         var calls = 0;
         var clock = Stopwatch.StartNew();
-        while (clock.ElapsedMilliseconds < 700)
+        while ((seen < 100 || calls < 100) && clock.ElapsedMilliseconds < LongEnough)
         {
             var exit = cpu.Run();
             if (exit.Kind == VcpuExitKind.Interrupted)
@@ -94,7 +95,7 @@ public sealed class KickTests : IDisposable
         stop.Cancel();
         Assert.True(kicker.Join(10_000));
         Assert.InRange(kicks - seenAtEnd, 0, 1);
-        Assert.True(seenAtEnd > 100 && calls > 100, $"{seenAtEnd} kicks, {calls} calls");
+        Assert.True(seenAtEnd >= 100 && calls >= 100, $"{seenAtEnd} kicks, {calls} calls");
     }
 
     [Fact]
@@ -117,7 +118,7 @@ public sealed class KickTests : IDisposable
         var faults = 0u;
         var kicks = 0;
         var clock = Stopwatch.StartNew();
-        while (clock.ElapsedMilliseconds < 700)
+        while ((kicks < 100 || faults < 100) && clock.ElapsedMilliseconds < LongEnough)
         {
             var exit = cpu.Run();
             if (exit.Kind == VcpuExitKind.Interrupted)
@@ -133,7 +134,7 @@ public sealed class KickTests : IDisposable
         }
         stop.Cancel();
         kicker.Join();
-        Assert.True(faults > 50 && kicks > 50, $"{faults} faults, {kicks} kicks");
+        Assert.True(faults >= 100 && kicks >= 100, $"{faults} faults, {kicks} kicks");
     }
 
     [Fact]
@@ -162,7 +163,7 @@ public sealed class KickTests : IDisposable
         var wanted = 0xAul;
         _guest.Write64(pte, a | Guest.ReadWrite);
         var clock = Stopwatch.StartNew();
-        while (clock.ElapsedMilliseconds < 700)
+        while ((kicks < 100 || calls < 100) && clock.ElapsedMilliseconds < LongEnough)
         {
             var exit = cpu.Run();
             if (exit.Kind == VcpuExitKind.Interrupted)
@@ -179,7 +180,7 @@ public sealed class KickTests : IDisposable
         }
         stop.Cancel();
         kicker.Join();
-        Assert.True(calls > 50 && kicks > 50, $"{calls} calls, {kicks} kicks");
+        Assert.True(calls >= 100 && kicks >= 100, $"{calls} calls, {kicks} kicks");
     }
 
     [Fact]

@@ -4,6 +4,7 @@ using Ramet.Kernel.Platform;
 namespace Ramet.Kvm.Tests;
 
 /// <summary>Figures for the log, with limits so wide that only a lost fast path breaks them.</summary>
+[Trait("Kind", "performance")]
 public sealed class PerformanceTests(ITestOutputHelper output)
 {
     private double Measure(string what, int count, Action action, Action? between = null)

@@ -11,7 +11,7 @@ namespace Ramet.Images.Building;
 internal static class Fingerprint
 {
     /// <summary>Raise it when the builder makes other files of the same packages.</summary>
-    private const int BuilderVersion = 1;
+    private const int BuilderVersion = 2;
 
     /// <summary>The fingerprint of a specification (its text, so that the YAML need not be parsed) and of the builder.</summary>
     public static ulong Compute(string specText, IEnumerable<string> finisherIds)

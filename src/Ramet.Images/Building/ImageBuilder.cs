@@ -52,15 +52,35 @@ internal sealed class ImageBuilder(string dataDirectory, ImageStoreOptions optio
             Path.Combine(cache, "ramet.lock"), () => Report(BuildStage.Waiting, "Waiting for another build to finish downloading"), cancellationToken).ConfigureAwait(false);
         var apt = new AptRoot(cache, suite);
 
+        List<string> wanted = [.. spec.Packages];
+        if (spec.IncludeBase) wanted.AddRange(BuiltInSpecs.BasePackages.Where(name => !wanted.Any(package => string.Equals(package.Split('=')[0], name, StringComparison.Ordinal))));
+        var fresh = apt.HasFreshLists;
+        while (true)
+        {
+            if (!fresh) await UpdateAsync(apt, suite, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                return await ChooseAndDownloadAsync(apt, spec, wanted, cancellationToken).ConfigureAwait(false);
+            }
+            catch (ImageException) when (fresh)
+            {
+                fresh = false; // The mirror may have changed since: once more, with its lists of now.
+            }
+        }
+    }
+
+    private async Task UpdateAsync(AptRoot apt, string suite, CancellationToken cancellationToken)
+    {
         var listing = $"Fetching the package lists of Debian {suite}";
         Report(BuildStage.Resolving, listing);
         var stale = await apt.UpdateAsync(fraction => Report(BuildStage.Resolving, listing, fraction), cancellationToken).ConfigureAwait(false);
         if (stale is not null) Report(BuildStage.Resolving, $"Using the package lists of an earlier build: {stale}");
+    }
 
-        List<string> wanted = [.. spec.Packages];
-        if (spec.IncludeBase) wanted.AddRange(BuiltInSpecs.BasePackages.Where(name => !wanted.Any(package => string.Equals(package.Split('=')[0], name, StringComparison.Ordinal))));
+    private async Task<IReadOnlyList<DebPackage>> ChooseAndDownloadAsync(AptRoot apt, ImageSpec spec, List<string> wanted, CancellationToken cancellationToken)
+    {
+        Report(BuildStage.Resolving, "Choosing package versions");
         var packages = await apt.ResolveAsync(spec, wanted, cancellationToken).ConfigureAwait(false);
-
         var downloading = $"Downloading {packages.Count} packages ({packages.Sum(package => package.Size) / 1e6:0} MB)";
         Report(BuildStage.Downloading, downloading);
         await apt.DownloadAsync(packages, fraction => Report(BuildStage.Downloading, downloading, fraction), cancellationToken).ConfigureAwait(false);
@@ -89,6 +109,7 @@ internal sealed class ImageBuilder(string dataDirectory, ImageStoreOptions optio
         new DebianSetup(tree).Apply(spec.WorkingDirectory);
         database.Finish();
         alternatives.Apply();
+        new LoaderCache(tree).Write();
         Report(BuildStage.Unpacking, $"Unpacking {packages.Count} packages", 1);
     }
 

@@ -10,6 +10,8 @@ namespace Ramet.Images.Debian;
 /// </summary>
 internal sealed class AptRoot
 {
+    private static readonly TimeSpan s_freshFor = TimeSpan.FromMinutes(10);
+
     private readonly string _directory;
     private readonly string _suite;
     private readonly Dictionary<string, string> _environment;
@@ -27,6 +29,18 @@ internal sealed class AptRoot
     /// <summary>Directory with the downloaded packages.</summary>
     public string Archives => In("archives");
 
+    /// <summary>Whether the package lists were fetched a few minutes ago, from the same sources: several images are often built in a row.</summary>
+    public bool HasFreshLists
+    {
+        get
+        {
+            var stamp = new FileInfo(In("updated"));
+            var age = DateTime.UtcNow - stamp.LastWriteTimeUtc;
+            return stamp.Exists && age >= TimeSpan.Zero && age < s_freshFor
+                && string.Equals(File.ReadAllText(stamp.FullName), AptSources.Select(_suite, HostSystem.Suite), StringComparison.Ordinal);
+        }
+    }
+
     /// <summary>Writes the configuration and fetches the package lists.</summary>
     /// <returns>Null, or why old lists are used instead of fetched ones.</returns>
     public async Task<string?> UpdateAsync(Action<double> progress, CancellationToken cancellationToken)
@@ -34,11 +48,17 @@ internal sealed class AptRoot
         foreach (var directory in new[] { "parts", "sources", "state/lists/partial", "cache", "log", "archives/partial", "none/partial" })
             Directory.CreateDirectory(In(directory));
         await File.WriteAllTextAsync(In("status"), "", cancellationToken).ConfigureAwait(false);
-        await File.WriteAllTextAsync(In("sources/ramet.sources"), AptSources.Select(_suite, HostSystem.Suite), cancellationToken).ConfigureAwait(false);
+        var sources = AptSources.Select(_suite, HostSystem.Suite);
+        File.Delete(In("updated"));
+        await File.WriteAllTextAsync(In("sources/ramet.sources"), sources, cancellationToken).ConfigureAwait(false);
         await File.WriteAllTextAsync(In("apt.conf"), Configuration(await ReadHostSettingsAsync(cancellationToken).ConfigureAwait(false)), cancellationToken).ConfigureAwait(false);
 
         var result = await RunAsync("apt-get", ["-q", "-o", "APT::Status-Fd=1", "-o", "APT::Update::Error-Mode=any", "update"], progress, cancellationToken).ConfigureAwait(false);
-        if (result.ExitCode == 0) return null;
+        if (result.ExitCode == 0)
+        {
+            await File.WriteAllTextAsync(In("updated"), sources, cancellationToken).ConfigureAwait(false);
+            return null;
+        }
         ThrowIfDiskFull(result);
         var reason = Reason(result);
         return Directory.EnumerateFiles(In("state/lists"), "*_Packages*").Any()
@@ -128,14 +148,25 @@ internal sealed class AptRoot
         }));
     }
 
-    private Task<Tool.Result> RunAsync(string tool, IEnumerable<string> arguments, Action<double>? progress, CancellationToken cancellationToken) =>
-        Tool.RunAsync(tool, arguments, _environment, line =>
+    private async Task<Tool.Result> RunAsync(string tool, IEnumerable<string> arguments, Action<double>? progress, CancellationToken cancellationToken)
+    {
+        using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var full = new FullDiskWatch(_directory, cancellation.Cancel);
+        try
         {
-            // APT::Status-Fd (apt's README.progress-reporting): dlstatus:number:percent:text
-            if (!line.StartsWith("dlstatus:", StringComparison.Ordinal)) return false;
-            if (line.Split(':', 4) is [_, _, var percent, _] && double.TryParse(percent, CultureInfo.InvariantCulture, out var value)) progress?.Invoke(Math.Clamp(value / 100, 0, 1));
-            return true;
-        }, cancellationToken);
+            return await Tool.RunAsync(tool, arguments, _environment, line =>
+            {
+                // APT::Status-Fd (apt's README.progress-reporting): dlstatus:number:percent:text
+                if (!line.StartsWith("dlstatus:", StringComparison.Ordinal)) return false;
+                if (line.Split(':', 4) is [_, _, var percent, _] && double.TryParse(percent, CultureInfo.InvariantCulture, out var value)) progress?.Invoke(Math.Clamp(value / 100, 0, 1));
+                return true;
+            }, cancellation.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (full.IsFull && !cancellationToken.IsCancellationRequested)
+        {
+            throw DiskFull($"no space left in {_directory}");
+        }
+    }
 
     /// <summary>apt-get would take an unknown name for a pattern; so names are compared first, which also finds what was meant.</summary>
     private async Task RefuseUnknownAsync(ImageSpec spec, IReadOnlyList<string> packages, CancellationToken cancellationToken)
@@ -213,8 +244,11 @@ internal sealed class AptRoot
     private static void ThrowIfDiskFull(Tool.Result result)
     {
         if (result.ExitCode != 0 && result.Errors.Find("No space left on device", "enough free space", "Disk quota exceeded") is { } line)
-            throw new ImageBuildException($"the disk is full: {line.Trim()}. Free some space, or choose another data directory (--data-dir).");
+            throw DiskFull(line.Trim());
     }
+
+    private static ImageBuildException DiskFull(string detail) =>
+        new($"the disk is full: {detail}. Free some space, or choose another data directory (--data-dir).");
 
 }
 

@@ -47,10 +47,13 @@ internal sealed class DebianSetup(ImageTree tree)
     {
         CopyIfAbsent("usr/share/base-passwd/passwd.master", "etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n");
         CopyIfAbsent("usr/share/base-passwd/group.master", "etc/group", "root:x:0:\nnogroup:x:65534:\n");
-        if (tree.Find("etc/group") is not null && tree.ReadFile("etc/passwd") is { } passwd && tree.Find("etc/shadow") is null)
+        if (tree.ReadFile("etc/passwd") is { } passwd && tree.ReadFile("etc/group") is { } group && tree.Find("etc/shadow") is null)
         {
-            // No password opens any account.
-            var names = Encoding.Latin1.GetString(passwd).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(':')[0]);
+            // The masters lock accounts in the old way; as shadowconfig does, passwords go to shadow(5), where none opens any account.
+            var users = Encoding.Latin1.GetString(passwd);
+            tree.AddFile("etc/passwd", Encoding.Latin1.GetBytes(users.Replace(":*:", ":x:", StringComparison.Ordinal)));
+            tree.AddFile("etc/group", Encoding.Latin1.GetBytes(Encoding.Latin1.GetString(group).Replace(":*:", ":x:", StringComparison.Ordinal)));
+            var names = users.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(':')[0]);
             tree.AddFile("etc/shadow", Encoding.Latin1.GetBytes(string.Concat(names.Select(name => $"{name}:*:19000:0:99999:7:::\n"))), 0x1A0).Gid = 42;
         }
         if (tree.Find("usr/share/base-files/dot.profile") is not null)

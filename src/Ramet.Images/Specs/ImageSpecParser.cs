@@ -139,8 +139,7 @@ public static partial class ImageSpecParser
         }
         catch (YamlException e)
         {
-            var inner = e.InnerException is ArgumentException ? "a key is there twice" : e.Message;
-            throw new ImageSpecException(source, (int)e.Start.Line, $"not valid YAML: {inner.ReplaceLineEndings(" ")}");
+            throw new ImageSpecException(source, (int)e.Start.Line, $"not valid YAML: {e.Message.ReplaceLineEndings(" ")}");
         }
         if (stream.Documents.Count == 0) throw new ImageSpecException(source, 0, "empty; expected an image specification with the keys 'name' and 'packages'.");
         if (stream.Documents.Count > 1) throw new ImageSpecException(source, (int)stream.Documents[1].RootNode.Start.Line, "one specification a file; this one has several YAML documents.");

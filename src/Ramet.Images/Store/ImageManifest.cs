@@ -1,3 +1,4 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Ramet.Images.Format;
@@ -61,7 +62,10 @@ public sealed record ImageManifest
         }
     }
 
-    internal byte[] ToJson() => [.. JsonSerializer.SerializeToUtf8Bytes(this, ManifestJson.Default.ImageManifest), (byte)'\n'];
+    internal byte[] ToJson() => [.. JsonSerializer.SerializeToUtf8Bytes(this, s_readable.ImageManifest), (byte)'\n'];
+
+    // The file is read by people and never put into HTML: '+' may stay '+'.
+    private static readonly ManifestJson s_readable = new(new JsonSerializerOptions(ManifestJson.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 }
 
 [JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]

@@ -52,12 +52,20 @@ internal sealed class SavedTypeAnalysis(INamedTypeSymbol type, string registry)
     {
         foreach (var field in type.GetMembers().OfType<IFieldSymbol>())
         {
-            if (field.IsStatic || field.IsConst) continue;
+            // A type that the compiler does not know is its business alone.
+            if (field.IsStatic || field.IsConst || field.Type.TypeKind == TypeKind.Error) continue;
             ISymbol member = field.AssociatedSymbol ?? field;
             if (Names.HasAttribute(field, Names.NotSavedAttribute) || Names.HasAttribute(member, Names.NotSavedAttribute)) continue;
             if (AssignmentProblem(field, member, isStruct) is { } problem) Report(Descriptors.NotAssignable, member, member.Name, problem);
             else if (CodecFactory.Create(field.Type, out string reason) is { } codec) _members.Add((member.Name, codec));
             else Report(Descriptors.UnsupportedType, member, member.Name, field.Type.ToDisplayString(), reason);
+        }
+
+        foreach (var hidden in type.GetMembers().OfType<IEventSymbol>())
+        {
+            bool hasField = hidden.DeclaringSyntaxReferences.Any(r => r.GetSyntax() is VariableDeclaratorSyntax);
+            if (hasField && !hidden.IsStatic && !hidden.IsAbstract)
+                Report(Descriptors.UnsupportedType, hidden, hidden.Name, hidden.Type.ToDisplayString(), "an event holds delegates: use a field");
         }
 
         // Files of a partial type come in any order; the layout must not depend on it.

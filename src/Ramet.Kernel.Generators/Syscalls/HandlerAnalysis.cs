@@ -14,6 +14,8 @@ internal sealed class HandlerAnalysis(IMethodSymbol method, IEnumerable<Attribut
     public HandlerSet Run()
     {
         string display = $"{method.ContainingType.Name}.{method.Name}";
+        // A type that the compiler does not know is its business alone.
+        if (method.ReturnType.TypeKind == TypeKind.Error || method.Parameters.Any(p => p.Type.TypeKind == TypeKind.Error)) return new(new([]), new([]), new([]));
         CheckMethod(display);
         for (int i = 1; i < method.Parameters.Length; i++) AddArgument(display, method.Parameters[i]);
         var handlers = new List<HandlerModel>();

@@ -12,8 +12,17 @@ internal static class Execution
     public static Errno StartMain(PosixThread thread, MainProgram program, out string reason)
     {
         reason = "";
+        Errno error;
+        foreach (var file in program.Files)
+        {
+            error = file.Write(thread);
+            if (error == Errno.None) continue;
+            reason = $"{file.Path} cannot be written in the sandbox: {error}.";
+            return error;
+        }
+
         var walk = new PathWalk(thread, thread.FileSystem.Root);
-        var error = walk.Walk(program.WorkingDirectory);
+        error = walk.Walk(program.WorkingDirectory);
         if (error != Errno.None || !walk.Current.Inode.IsDirectory)
         {
             reason = $"The working directory {program.WorkingDirectory} does not exist in the sandbox.";

@@ -35,8 +35,8 @@ internal sealed class TraceEnum
     public void Append(StringBuilder text, ulong value)
     {
         if (_isMode) AppendMode(text, value);
-        else if (_names.TryGetValue(value, out string? name) && !(value == 0 && string.Equals(name, "None", StringComparison.Ordinal))) text.Append(name);
         else if (_isFlags && value != 0) AppendFlags(text, value);
+        else if (_names.TryGetValue(value, out string? name) && !(_isFlags && string.Equals(name, "None", StringComparison.Ordinal))) text.Append(name);
         else AppendNumber(text, value);
     }
 

@@ -77,7 +77,8 @@ int main(int argc, char **argv) {
     time_t t = -1, u = seconds(&t);
     printf("time %ld %ld %ld\n", (long)t, (long)u, (long)seconds(0));
     unsigned c = -1, n = -1;
-    printf("cpu %d %d\n", cpu(&c, &n, 0), c < 4096 && n < 4096);
+    int e = cpu(&c, &n, 0);
+    printf("cpu %d %d\n", e, c < 4096 && n < 4096);
 
     struct timespec last = {0, 0}, now;
     int back = 0;

@@ -1,0 +1,77 @@
+using System.Collections.Concurrent;
+
+namespace Ramet.Sandboxes;
+
+/// <summary>
+/// Host threads that run virtual CPUs. There are as many as sandboxes have something to run; an idle one is kept for some seconds, since KVM (before Linux 6.12) takes
+/// milliseconds to move a virtual CPU to another thread, and threads cost as well.
+/// </summary>
+internal sealed class HostThreads : IDisposable
+{
+    private static readonly TimeSpan IdleTime = TimeSpan.FromSeconds(10);
+
+    private readonly ConcurrentStack<Worker> _idle = new();
+    private volatile bool _disposed;
+
+    /// <summary>Runs an action on a thread of its own, soon.</summary>
+    public void Run(Action action)
+    {
+        while (_idle.TryPop(out var worker))
+        {
+            if (worker.TryGive(action)) return;
+        }
+
+        new Worker(this).Start(action);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _disposed = true;
+        while (_idle.TryPop(out var worker)) worker.TryGive(static () => { });
+    }
+
+    private sealed class Worker(HostThreads owner)
+    {
+        private readonly object _gate = new();
+        private Action? _action;
+        private bool _gone;
+
+        public void Start(Action action)
+        {
+            _action = action;
+            new Thread(Loop) { IsBackground = true, Name = "ramet vcpu" }.Start();
+        }
+
+        public bool TryGive(Action action)
+        {
+            lock (_gate)
+            {
+                if (_gone) return false;
+                _action = action;
+                Monitor.Pulse(_gate);
+                return true;
+            }
+        }
+
+        private void Loop()
+        {
+            while (true)
+            {
+                _action!();
+                lock (_gate)
+                {
+                    _action = null;
+                    if (owner._disposed) return;
+                    owner._idle.Push(this);
+                    while (_action is null)
+                    {
+                        if (Monitor.Wait(_gate, IdleTime) || _action is not null) continue;
+                        _gone = true;
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}

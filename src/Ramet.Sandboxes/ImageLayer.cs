@@ -1,0 +1,73 @@
+using Ramet.Host;
+using Ramet.Images;
+using Ramet.Kernel.Platform;
+using Ramet.Kvm;
+using ImageNode = Ramet.Kernel.Platform.ImageNode;
+
+namespace Ramet.Sandboxes;
+
+/// <summary>An image as sandboxes see it: its tree for the kernel, its data as read-only memory for the machine. Opened once per process.</summary>
+public sealed class ImageLayer : IReadOnlyImage, IDisposable
+{
+    private readonly Image _image;
+
+    /// <summary>Takes an opened image over.</summary>
+    public ImageLayer(Image image, ImageManifest manifest)
+    {
+        _image = image;
+        Manifest = manifest;
+        using var file = FileDescriptor.OpenRead(image.DataPath);
+        Data = new GuestImage(file);
+        Mapped = new MappedFile(file);
+    }
+
+    /// <summary>What the image was made of, and its default environment and working directory.</summary>
+    public ImageManifest Manifest { get; }
+
+    /// <summary>The data file as guest memory.</summary>
+    internal GuestImage Data { get; }
+
+    private MappedFile Mapped { get; }
+
+    /// <inheritdoc/>
+    public string Id => _image.Id;
+
+    /// <inheritdoc/>
+    public int Root => Image.RootId;
+
+    /// <inheritdoc/>
+    public int NodeCount => _image.NodeCount;
+
+    /// <inheritdoc/>
+    public ImageNode GetNode(int node)
+    {
+        var found = _image.GetNode(node);
+        return new ImageNode(
+            found.Mode, found.Uid, found.Gid, found.LinkCount, found.Size, found.ModifiedNanoseconds, found.DeviceNumber, found.DataOffset);
+    }
+
+    /// <inheritdoc/>
+    public bool TryLookup(int directory, string name, out int node) => _image.TryLookup(directory, name, out node);
+
+    /// <inheritdoc/>
+    public IEnumerable<KeyValuePair<string, int>> EnumerateDirectory(int directory) =>
+        _image.EnumerateDirectory(directory).Select(entry => KeyValuePair.Create(entry.Name, entry.NodeId));
+
+    /// <inheritdoc/>
+    public string GetLinkTarget(int node) => _image.GetLinkTarget(node);
+
+    /// <inheritdoc/>
+    public ReadOnlySpan<byte> ReadData(long offset, int length)
+    {
+        if (offset < 0 || offset >= Mapped.Length) return [];
+        return Mapped.GetSpan(offset, (int)Math.Min(length, Mapped.Length - offset));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Mapped.Dispose();
+        Data.Dispose();
+        _image.Dispose();
+    }
+}

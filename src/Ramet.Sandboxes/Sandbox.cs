@@ -1,0 +1,195 @@
+using Ramet.Host;
+using Ramet.Kernel;
+using Ramet.Kernel.Platform;
+using Ramet.Kernel.Processes;
+using Ramet.Kvm;
+
+namespace Ramet.Sandboxes;
+
+/// <summary>
+/// A running sandbox: one virtual machine, one kernel, its output and its limits. Host threads come only while its programs have something to run.
+/// </summary>
+public sealed class Sandbox : IKernelHost, IDisposable
+{
+    private readonly SandboxEngine _engine;
+    private readonly VirtualMachine _machine;
+    private readonly SandboxOutput _output;
+    private readonly AlarmClock.Alarm _kernelAlarm;
+    private readonly AlarmClock.Alarm _timeout;
+    private readonly SandboxOptions _options;
+    private readonly ManualResetEventSlim _ended = new();
+    private readonly SemaphoreSlim _wake = new(0);
+    private readonly Lock _lock = new();
+    private readonly long _startedAt;
+    private Ramet.Kernel.Kernel _kernel = null!;
+    private SandboxEnd _end = SandboxEnd.Exited;
+    private string? _message;
+    private volatile bool _driven;
+    private int _hostThreads;
+    private bool _disposed;
+
+    internal Sandbox(SandboxEngine engine, VirtualMachine machine, SandboxOptions options, bool driven)
+    {
+        _engine = engine;
+        _machine = machine;
+        _options = options;
+        _driven = driven;
+        _startedAt = HostClock.MonotonicNanoseconds;
+        _output = new SandboxOutput(options.MaxOutputBytes, options.Output, OnDrained, () => engine.Threads.Run(OnOutputLimit));
+        _kernelAlarm = engine.Alarms.Create(() => _kernel.OnAlarm());
+        _timeout = engine.Alarms.Create(OnTimeout);
+    }
+
+    /// <summary>The kernel, for statistics and files. Take its lock.</summary>
+    public Ramet.Kernel.Kernel Kernel => _kernel;
+
+    /// <summary>The machine.</summary>
+    public VirtualMachine Machine => _machine;
+
+    /// <summary>When the first byte of output came, ns after the start; null: none yet.</summary>
+    public long? FirstOutputNanoseconds => _output.FirstOutputAt == 0 ? null : _output.FirstOutputAt - _startedAt;
+
+    /// <summary>Nanoseconds since the start.</summary>
+    public long ElapsedNanoseconds => HostClock.MonotonicNanoseconds - _startedAt;
+
+    /// <summary>Whether it has ended.</summary>
+    public bool HasEnded => _ended.IsSet;
+
+    /// <summary>The kernel's ports to this sandbox.</summary>
+    internal KernelPorts Ports(IReadOnlyImage image) => new(_machine, SystemClock.Instance, SystemRandom.Instance, this, image);
+
+    /// <summary>Gives the sandbox its kernel. Before this nothing runs.</summary>
+    internal void Attach(Ramet.Kernel.Kernel kernel)
+    {
+        _kernel = kernel;
+        kernel.Tracer = _options.Tracer;
+        kernel.HostStreams.Sink = _output;
+        if (_options.Timeout is { } timeout) _timeout.Set(HostClock.MonotonicNanoseconds + (timeout.Ticks * 100));
+    }
+
+    /// <summary>
+    /// Runs virtual CPU 0 on the caller's thread until the sandbox ends, or <paramref name="until"/> says so (it is asked whenever nothing is
+    /// left to run): the shortest way when the caller would only wait.
+    /// </summary>
+    public void Drive(Func<bool>? until = null)
+    {
+        _driven = true;
+        while (!_ended.IsSet)
+        {
+            Run(0);
+            if (_ended.IsSet || until?.Invoke() == true) break;
+            _wake.Wait();
+        }
+
+        _driven = false;
+    }
+
+    /// <summary>Waits for the end and returns what came of it.</summary>
+    public SandboxResult Wait()
+    {
+        _ended.Wait();
+        _output.Flush();
+        int status = _kernel.ExitStatus;
+        int signal = status & 0x7F;
+        int code = signal == 0 ? status >> 8 : 128 + signal;
+        var end = _end;
+        string? message = _message;
+        if (_kernel.FailureReason is { } reason)
+        {
+            (end, code, message) = (SandboxEnd.Failed, 125, reason);
+        }
+        else if (end == SandboxEnd.Exited && signal == 9 && _kernel.Statistics.OutOfMemoryKills > 0)
+        {
+            (end, message) = (SandboxEnd.OutOfMemory, $"The program needed more memory than its limit of {_options.MemoryBytes >> 20} MiB and was killed; raise it with --memory.");
+        }
+
+        code = end switch
+        {
+            SandboxEnd.TimedOut => 124,
+            SandboxEnd.OutputLimit => 153,
+            _ => code,
+        };
+        return new SandboxResult(end, code, _output.GetBytes(1), _output.GetBytes(2), message);
+    }
+
+    /// <summary>Gives bytes to the sandbox's stdin.</summary>
+    public void WriteInput(ReadOnlySpan<byte> bytes)
+    {
+        lock (_kernel.Lock) _kernel.HostStreams.Input.Append(bytes);
+    }
+
+    /// <summary>Ends the sandbox's stdin: programs read end-of-file.</summary>
+    public void CloseInput()
+    {
+        lock (_kernel.Lock) _kernel.HostStreams.Input.Close();
+    }
+
+    /// <summary>Ends the sandbox.</summary>
+    public void Kill(SandboxEnd end = SandboxEnd.Killed, string? message = null)
+    {
+        lock (_lock)
+        {
+            if (_ended.IsSet || _end != SandboxEnd.Exited) return;
+            _end = end;
+            _message = message;
+        }
+
+        _kernel.Kill(Process.KilledStatus(9));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_disposed) return;
+        _disposed = true;
+        _timeout.Set(long.MaxValue);
+        if (_kernel is not null) Kill();
+        // Host threads leave the guest at once, since the kernel has ended.
+        var spin = default(SpinWait);
+        while (Volatile.Read(ref _hostThreads) > 0) spin.SpinOnce();
+        _kernelAlarm.Set(long.MaxValue);
+        _machine.Dispose();
+        _output.Flush();
+        _output.Dispose();
+        _ended.Dispose();
+        _wake.Dispose();
+    }
+
+    void IKernelHost.RequestVcpu(int index)
+    {
+        if (index == 0 && _driven) _wake.Release();
+        else _engine.Threads.Run(() => Run(index));
+    }
+
+    void IKernelHost.SetAlarm(long hostMonotonicNanoseconds) => _kernelAlarm.Set(hostMonotonicNanoseconds);
+
+    void IKernelHost.OnExited()
+    {
+        _ended.Set();
+        _wake.Release();
+    }
+
+    private void Run(int vcpu)
+    {
+        Interlocked.Increment(ref _hostThreads);
+        try
+        {
+            if (!_disposed) _kernel.RunVcpu(vcpu);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _hostThreads);
+        }
+    }
+
+    private void OnDrained(int stream)
+    {
+        lock (_kernel.Lock) _kernel.OnHostStreamDrained(stream);
+    }
+
+    private void OnTimeout() => Kill(
+        SandboxEnd.TimedOut, FormattableString.Invariant($"Timed out after {_options.Timeout!.Value.TotalSeconds:0.###} s; raise the limit with --timeout."));
+
+    private void OnOutputLimit() => Kill(
+        SandboxEnd.OutputLimit, FormattableString.Invariant($"Output was cut off after {_options.MaxOutputBytes} bytes, the sandbox's limit."));
+}

@@ -1,0 +1,106 @@
+using Ramet.Images;
+using Ramet.Kernel.Files;
+using Ramet.Kvm;
+
+namespace Ramet.Sandboxes;
+
+/// <summary>What a process needs to run sandboxes: the KVM device, host threads, a clock, and images that are open.</summary>
+public sealed class SandboxEngine : IDisposable
+{
+    private readonly Dictionary<string, ImageLayer> _layers = new(StringComparer.Ordinal);
+    private readonly Lock _lock = new();
+
+    /// <summary>Opens KVM.</summary>
+    /// <param name="dataDirectory">Where images and templates are kept.</param>
+    /// <exception cref="KvmException">/dev/kvm cannot be used; the message says why and what to do.</exception>
+    public SandboxEngine(string dataDirectory)
+    {
+        Device = KvmDevice.Open();
+        DataDirectory = dataDirectory;
+        Images = new ImageStore(dataDirectory);
+    }
+
+    /// <summary>The KVM device.</summary>
+    public KvmDevice Device { get; }
+
+    /// <summary>Where images and templates are kept.</summary>
+    public string DataDirectory { get; }
+
+    /// <summary>Images on disk.</summary>
+    public ImageStore Images { get; }
+
+    internal AlarmClock Alarms { get; } = new();
+
+    internal HostThreads Threads { get; } = new();
+
+    /// <summary>An image of the store, opened once. Built first if it is a built-in one that is missing or outdated.</summary>
+    public async Task<ImageLayer> OpenImageAsync(string name, IProgress<BuildStep>? progress = null, CancellationToken cancellationToken = default)
+    {
+        var image = await Images.EnsureAsync(name, progress, cancellationToken).ConfigureAwait(false);
+        lock (_lock)
+        {
+            if (_layers.TryGetValue(image.Id, out var known))
+            {
+                image.Dispose();
+                return known;
+            }
+
+            return _layers[image.Id] = new ImageLayer(image, Images.ReadManifest(name));
+        }
+    }
+
+    /// <summary>Starts a program of an image in a fresh sandbox. Call <see cref="Sandbox.Drive"/> when <paramref name="driven"/>.</summary>
+    /// <exception cref="SandboxException">The program cannot be started.</exception>
+    public Sandbox Start(ImageLayer image, Kernel.MainProgram program, SandboxOptions options, bool driven = true)
+    {
+        var machine = VirtualMachine.Create(Device, new VirtualMachineOptions
+        {
+            MemoryLimit = MemoryLimit(options),
+            MaxVcpus = options.VirtualCpus,
+            Images = [image.Data],
+        });
+        var sandbox = new Sandbox(this, machine, options, driven);
+        try
+        {
+            var kernel = Kernel.Kernel.Create(sandbox.Ports(image), options.ToLimits());
+            sandbox.Attach(kernel);
+            if (program.Descriptors.Count == 0)
+            {
+                program = program with
+                {
+                    Descriptors = [HostStream.CreateInput(kernel), HostStream.CreateOutput(kernel, 1), HostStream.CreateOutput(kernel, 2)],
+                };
+            }
+
+            var error = kernel.Start(program, out string reason);
+            if (error != Abi.Errno.None) throw new SandboxException(reason.Length > 0 ? reason : $"{program.Path}: {error}", error);
+            return sandbox;
+        }
+        catch
+        {
+            sandbox.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Alarms.Dispose();
+        Threads.Dispose();
+        foreach (var layer in _layers.Values) layer.Dispose();
+        Device.Dispose();
+    }
+
+    /// <summary>What the machine may grow to: the limit and the platform's own part, in whole pieces of 2 MiB.</summary>
+    internal static ulong MemoryLimit(SandboxOptions options) => (options.MemoryBytes + (6UL << 20)) & ~((2UL << 20) - 1);
+}
+
+/// <summary>A sandbox cannot be made or started; the message is for the user.</summary>
+/// <param name="message">What is wrong and what to do.</param>
+/// <param name="error">The errno behind it, if there is one.</param>
+public sealed class SandboxException(string message, Abi.Errno error = Abi.Errno.None) : Exception(message)
+{
+    /// <summary>The errno behind it, if there is one.</summary>
+    public Abi.Errno Error { get; } = error;
+}
