@@ -6,7 +6,7 @@ namespace Ramet.Kernel.Loading;
 
 /// <summary>The vDSO of a sandbox: the vvar page and the code behind it, mapped read-only by every program, shared by all.</summary>
 [Saved]
-public sealed partial class VdsoMemory : MemoryObject
+public sealed partial class Vdso : MemoryObject
 {
     private const long StaleAfter = 1_000_000_000;
 
@@ -16,28 +16,31 @@ public sealed partial class VdsoMemory : MemoryObject
     [NotSaved]
     private long _refreshed;
 
-    private VdsoMemory()
+    private Vdso()
     {
     }
 
     /// <inheritdoc/>
     public override long Size => _frames.Length * (long)AddressLayout.PageSize;
 
-    /// <summary>Allocates the pages and fills those with the code. Null over the memory limit.</summary>
-    public static VdsoMemory? Create(Kernel kernel)
+    /// <summary>Allocates and fills the pages.</summary>
+    /// <exception cref="InvalidOperationException">The memory limit leaves no room for them.</exception>
+    public static Vdso Create(Kernel kernel)
     {
         ulong[] frames = new ulong[1 + VdsoImage.PageCount];
         for (int i = 0; i < frames.Length; i++)
         {
-            if (!kernel.Frames.TryAllocate(out frames[i])) return null;
+            if (!kernel.Frames.TryAllocate(out frames[i])) throw new InvalidOperationException("The memory limit is too small for any program.");
             if (i > 0) VdsoImage.Bytes.Slice((i - 1) * GuestMemory.PageSize, GuestMemory.PageSize).CopyTo(kernel.Machine.Memory.GetSpan(frames[i], GuestMemory.PageSize));
         }
 
-        return new VdsoMemory { _kernel = kernel, _frames = frames };
+        var vdso = new Vdso { _kernel = kernel, _frames = frames };
+        vdso.Refresh();
+        return vdso;
     }
 
     /// <summary>Writes the vvar page from a new reading of the clocks: at the start, and after a fork or a restore before the first instruction.</summary>
-    public void Update(Kernel kernel) => Refresh(neverBack: false);
+    public void Refresh() => Refresh(neverBack: false);
 
     /// <summary>
     /// Reads the clocks again if the last reading is old: the host's clocks are disciplined and the counter is not, so they drift apart. Called by system calls
@@ -48,6 +51,15 @@ public sealed partial class VdsoMemory : MemoryObject
         if (_kernel.MonotonicNow - _refreshed > StaleAfter) Refresh(neverBack: true);
     }
 
+    /// <summary>Maps vvar at this address and the code behind it.</summary>
+    public Errno Map(AddressSpace space, ulong address)
+    {
+        var error = Map(space, address, AddressLayout.PageSize, 0, MemoryProtection.PROT_READ, "[vvar]");
+        if (error != Errno.None) return error;
+        ulong code = (ulong)Size - AddressLayout.PageSize;
+        return Map(space, address + AddressLayout.PageSize, code, (long)AddressLayout.PageSize, MemoryProtection.PROT_READ | MemoryProtection.PROT_EXEC, "[vdso]");
+    }
+
     /// <inheritdoc/>
     public override Errno GetPage(long index, bool forWrite, out ulong frame, out bool writable)
     {
@@ -56,6 +68,20 @@ public sealed partial class VdsoMemory : MemoryObject
         frame = present ? _frames[index] : 0;
         return present ? Errno.None : Errno.EFAULT;
     }
+
+    private Errno Map(AddressSpace space, ulong address, ulong length, long offset, MemoryProtection protection, string label) => space.Map(
+        new MappingRequest
+        {
+            Address = address,
+            Length = length,
+            Protection = protection,
+            Flags = MappingFlags.MAP_PRIVATE | MappingFlags.MAP_FIXED,
+            Object = this,
+            Offset = offset,
+            Label = label,
+            AreaFlags = AreaFlags.Special,
+        },
+        out _);
 
     private void Refresh(bool neverBack)
     {
