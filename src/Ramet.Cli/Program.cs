@@ -3,6 +3,20 @@ using Ramet.Sandboxes;
 
 using var engine = new SandboxEngine(Environment.GetEnvironmentVariable("RAMET_DATA_DIR") ?? "/tmp/ramet-data");
 var image = await engine.OpenImageAsync("python");
+if (args[0] == "exec")
+{
+    var w = System.Diagnostics.Stopwatch.StartNew();
+    var template = await engine.Templates.EnsureAsync("python");
+    Console.Error.WriteLine($"template {w.ElapsedMilliseconds} ms {template.Manifest}");
+    for (int i = 0; i < int.Parse(args[2]); i++)
+    {
+        var r = engine.Execute(template, new ExecRequest { Code = args[1] }, new SandboxOptions { Tracer = Environment.GetEnvironmentVariable("TR") is null ? null : new Tracer(), Timeout = TimeSpan.FromSeconds(20) });
+        Console.Error.WriteLine($"{System.Text.Encoding.UTF8.GetString(r.Result.Stdout).TrimEnd()} {System.Text.Encoding.UTF8.GetString(r.Result.Stderr).TrimEnd()} [{r.Result.End} {r.Result.ExitCode} {r.Result.Message} fork {r.ForkNanoseconds / 1000} first {r.FirstOutputNanoseconds / 1000} total {r.TotalNanoseconds / 1000} us; syscalls {r.Statistics.Syscalls} faults {r.Statistics.PageFaults} exits {r.Statistics.Exits}]");
+    }
+
+    return 0;
+}
+
 bool trace = args[0] == "--strace";
 if (trace) args = args[1..];
 using var sandbox = engine.Start(image, new MainProgram { Path = args[0], Arguments = args, Environment = ["PATH=/usr/bin:/bin", "HOME=/root", "LC_ALL=C.UTF-8"] },
