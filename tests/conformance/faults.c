@@ -336,8 +336,9 @@ CASE(int80_is_refused_or_a_system_call_but_never_fatal_to_others)
     CHECK(code == 0 || code == 128 + SIGSEGV || code == 128 + SIGILL);
 }
 
-CASE(other_software_interrupts_are_sigsegv)
+CASE(other_software_interrupts_are_refused)
 {
+    /* A general protection fault on bare machines; some hypervisors that emulate make it an undefined instruction. */
     FAULT(__asm__ volatile("int $0x21"));
-    CHECK_EQ(number, SIGSEGV);
+    CHECK(number == SIGSEGV || number == SIGILL);
 }

@@ -736,8 +736,7 @@ CASE(pidfd_open_polls_the_end)
     char byte;
     OK(pipe(fds));
     CHILD(pid) { close(fds[1]); CHECK_EQ(read(fds[0], &byte, 1), 0); _exit(3); }
-    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    CHECK(fd >= 0);
+    int fd = (int)OK(syscall(SYS_pidfd_open, pid, 0));
     CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC);
     struct pollfd poller = { .fd = fd, .events = POLLIN };
     CHECK_EQ(poll(&poller, 1, 0), 0);
@@ -755,8 +754,7 @@ CASE(pidfd_send_signal)
 {
     pid_t pid;
     CHILD(pid) { for (;;) pause(); }
-    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    CHECK(fd >= 0);
+    int fd = (int)OK(syscall(SYS_pidfd_open, pid, 0));
     OK(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0));
     OK(syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0));
     CHECK_EQ(wait_for(pid), 128 + SIGTERM);
