@@ -24,6 +24,9 @@ public sealed record MainProgram
 
     /// <summary>Descriptors 0, 1, 2 and on.</summary>
     public IReadOnlyList<FileDescription> Descriptors { get; init; } = [];
+
+    /// <summary>Files to write before it starts.</summary>
+    public IReadOnlyList<InjectedFile> Files { get; init; } = [];
 }
 
 /// <summary>Starting a kernel: from nothing, or from a snapshot.</summary>
@@ -52,8 +55,7 @@ public sealed partial class Kernel
         kernel.BootTime = kernel.MonotonicNow;
         kernel.RefreshIdentity();
         kernel.Mounts = StandardMounts.Create(kernel);
-        kernel.Vdso = VdsoMemory.Create(kernel) ?? throw new InvalidOperationException("The memory limit is too small for a kernel.");
-        kernel.Vdso.Update(kernel);
+        kernel.Vdso = Vdso.Create(kernel);
         return kernel;
     }
 
@@ -110,7 +112,7 @@ public sealed partial class Kernel
         {
             kernel.Generation++;
             kernel.RefreshIdentity();
-            kernel.Vdso.Update(kernel);
+            kernel.Vdso.Refresh();
             foreach (var space in kernel.AddressSpaces()) space.WipeForFork();
             kernel.Scheduler.RequestVcpus();
             kernel.UpdateAlarm();
@@ -124,7 +126,7 @@ public sealed partial class Kernel
         Processes.All.SelectMany(process => process.Threads).Select(thread => thread.Memory).Distinct();
 
     /// <summary>The vDSO, shared by all programs of the sandbox.</summary>
-    internal VdsoMemory Vdso { get; private set; } = null!;
+    internal Vdso Vdso { get; private set; } = null!;
 
     private long _savedMonotonic;
 

@@ -49,7 +49,7 @@ public sealed class DeviceTests
         GC.Collect();
         var before = (Files: Files(), Maps: Maps(), Threads: Threads());
         // Under emulation a round takes a hundred times as long.
-        var rounds = Environment.GetEnvironmentVariable("RAMET_TEST_EMULATED") is null ? 500 : 50;
+        var rounds = Emulated.IsOn ? 50 : 500;
         for (var i = 0; i < rounds; i++)
             Round(i);
         GC.Collect();

@@ -221,7 +221,7 @@ public sealed class MemoryTests : IDisposable
         try
         {
             var bytes = new byte[(int)KvmGuestMemory.ImageWindow + 10_000];
-            new Random(1).NextBytes(bytes);
+            new Random(1).NextBytes(bytes.AsSpan((int)KvmGuestMemory.ImageWindow));
             File.WriteAllBytes(path, bytes);
             using var image = GuestImage.Open(path);
             using var second = GuestImage.Open(path);

@@ -175,7 +175,8 @@ public sealed partial class TmpfsSpecialFile : TmpfsInode
         return (Mode & InodeMode.S_IFMT) switch
         {
             InodeMode.S_IFCHR => Kernel.Mounts.Devices.Open(thread, this, flags, out description),
-            InodeMode.S_IFIFO => SpecialFiles.OpenFifo(thread, this, flags, out description),
+            // Kept, so that all who open it meet.
+            InodeMode.S_IFIFO when BeforeChange() == Errno.None => SpecialFiles.OpenFifo(thread, this, flags, out description),
             _ => Errno.ENXIO,
         };
     }

@@ -48,7 +48,7 @@ internal sealed partial class AnonymousFileSystems
             "socket" => ("sockfs", SockFsMagic),
             _ => ("anon_inodefs", AnonInodeFsMagic),
         };
-        if (!_byName.TryGetValue(name, out var found)) _byName[name] = found = new AnonymousFileSystem(kernel, name, magic);
+        if (!_byName.TryGetValue(name, out var found)) _byName[name] = found = new AnonymousFileSystem(kernel, name, magic) { DeviceId = kernel.Mounts.AllocateDeviceId() };
         return found;
     }
 }

@@ -66,12 +66,7 @@ public abstract partial class FileDescription
     }
 
     /// <summary>What /proc/self/fd shows for an object without a name.</summary>
-    public virtual string AnonymousName => (Inode.Mode & InodeMode.S_IFMT) switch
-    {
-        InodeMode.S_IFIFO => $"pipe:[{Inode.Number}]",
-        InodeMode.S_IFSOCK => $"socket:[{Inode.Number}]",
-        _ => "anon_inode:[unknown]",
-    };
+    public virtual string AnonymousName => Inode is AnonymousInode anonymous ? anonymous.LinkName : "anon_inode:[unknown]";
 
     /// <summary>The last reference is gone.</summary>
     protected virtual void OnClose(Kernel kernel)

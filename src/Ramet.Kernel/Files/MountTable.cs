@@ -39,6 +39,8 @@ public sealed partial class MountTable
     /// <summary>File systems that are not mounted but hold memfds, O_TMPFILE ...; see <see cref="TmpfsFileSystem"/>.</summary>
     internal TmpfsFileSystem SharedMemory => _sharedMemory ??= new TmpfsFileSystem(_kernel, "tmpfs") { DeviceId = AllocateDeviceId() };
 
+    private Mount Anonymous => _anonymous ??= new Mount(0, SharedMemory, SharedMemory.Root, MountFlags.None, "none") { IsAnonymous = true };
+
     /// <summary>A number for st_dev.</summary>
     public ulong AllocateDeviceId() => DeviceNumber.Make(0, _nextDevice++);
 
@@ -66,10 +68,17 @@ public sealed partial class MountTable
         return Errno.None;
     }
 
-    /// <summary>A dentry for an object without a name, so that /proc/self/fd can lead to it.</summary>
-    public Dentry MakeAnonymous(Inode inode, string name)
+    /// <summary>The place of a memfd: shown as "/memfd:name (deleted)".</summary>
+    internal Dentry MakeMemfd(Inode inode, string name)
     {
-        _anonymous ??= new Mount(0, SharedMemory, SharedMemory.Root, MountFlags.None, "none") { IsAnonymous = true };
-        return new Dentry(_anonymous, null, name, inode);
+        var dentry = new Dentry(Anonymous, null, "/memfd:" + name, inode);
+        dentry.MarkDeleted();
+        return dentry;
+    }
+
+    /// <summary>A dentry for an object without a name, so that /proc/self/fd can lead to it.</summary>
+    public Dentry MakeAnonymous(FileDescription description)
+    {
+        return new Dentry(Anonymous, null, description.AnonymousName, description.Inode);
     }
 }

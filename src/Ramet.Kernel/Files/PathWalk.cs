@@ -14,7 +14,7 @@ public enum WalkFlags
     /// <summary>Stop before the last component: <see cref="PathWalk.LastName"/>.</summary>
     Parent = 2,
 
-    /// <summary>Search permission was checked by the caller's ids already: the kernel's own walk.</summary>
+    /// <summary>The kernel's own walk: search permission is not asked for.</summary>
     Privileged = 4,
 }
 
@@ -33,6 +33,7 @@ public ref struct PathWalk
     private readonly Dentry _start;
     private readonly ResolveFlags _resolve;
     private int _links;
+    private bool _privileged;
 
     /// <summary>A walk that starts in a directory (relative paths) or at the thread's root.</summary>
     public PathWalk(PosixThread thread, Dentry start, ResolveFlags resolve = ResolveFlags.None)
@@ -59,6 +60,7 @@ public ref struct PathWalk
     public Errno Walk(string path, WalkFlags flags = WalkFlags.None)
     {
         if (path.Length == 0) return Errno.ENOENT;
+        _privileged = (flags & WalkFlags.Privileged) != 0;
         var error = Begin(path);
         return error != Errno.None ? error : Continue(path, flags);
     }
@@ -80,7 +82,7 @@ public ref struct PathWalk
     {
         child = null;
         if (!Current.Inode.IsDirectory) return Errno.ENOTDIR;
-        var error = Permissions.Check(_thread, Current.Inode, AccessMode.X_OK);
+        var error = CheckSearch();
         if (error != Errno.None) return error;
         if (name.Length > NameMax) return Errno.ENAMETOOLONG;
         child = Current.FindChild(name);
@@ -132,7 +134,7 @@ public ref struct PathWalk
                 LastName = name;
                 TrailingSlash = slash;
                 if (!Current.Inode.IsDirectory) return Errno.ENOTDIR;
-                return name.Length > NameMax ? Errno.ENAMETOOLONG : Permissions.Check(_thread, Current.Inode, AccessMode.X_OK);
+                return name.Length > NameMax ? Errno.ENAMETOOLONG : CheckSearch();
             }
 
             var error = Step(name, out var child);
@@ -167,7 +169,7 @@ public ref struct PathWalk
         if (name is "." or "..")
         {
             if (!Current.Inode.IsDirectory) return Errno.ENOTDIR;
-            var denied = Permissions.Check(_thread, Current.Inode, AccessMode.X_OK);
+            var denied = CheckSearch();
             if (denied != Errno.None || name == ".") return denied;
             return StepUp(out child);
         }
@@ -176,6 +178,8 @@ public ref struct PathWalk
         if (error == Errno.None) child = found!;
         return error;
     }
+
+    private readonly Errno CheckSearch() => _privileged ? Errno.None : Permissions.Check(_thread, Current.Inode, AccessMode.X_OK);
 
     private readonly Errno StepUp(out Dentry child)
     {

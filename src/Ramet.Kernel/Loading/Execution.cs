@@ -12,8 +12,17 @@ internal static class Execution
     public static Errno StartMain(PosixThread thread, MainProgram program, out string reason)
     {
         reason = "";
+        Errno error;
+        foreach (var file in program.Files)
+        {
+            error = file.Write(thread);
+            if (error == Errno.None) continue;
+            reason = $"{file.Path} cannot be written in the sandbox: {error}.";
+            return error;
+        }
+
         var walk = new PathWalk(thread, thread.FileSystem.Root);
-        var error = walk.Walk(program.WorkingDirectory);
+        error = walk.Walk(program.WorkingDirectory);
         if (error != Errno.None || !walk.Current.Inode.IsDirectory)
         {
             reason = $"The working directory {program.WorkingDirectory} does not exist in the sandbox.";
@@ -193,25 +202,7 @@ internal sealed class AddressSpaceMapper(AddressSpace space, Kernel kernel) : IP
     public Errno MapVdso(ulong address)
     {
         space.VdsoAddress = address + 4096;
-        var error = Show(address, 4096, "[vvar]", MemoryProtection.PROT_READ, 0);
-        if (error != Errno.None) return error;
-        ulong length = (ulong)VdsoImage.PageCount * 4096;
-        return Show(address + 4096, length, "[vdso]", MemoryProtection.PROT_READ | MemoryProtection.PROT_EXEC, 4096);
-
-        Errno Show(ulong at, ulong bytes, string label, MemoryProtection protection, long offset) => space.Map(
-            new MappingRequest
-            {
-                Address = at,
-                Length = bytes,
-                Protection = protection,
-                Flags = MappingFlags.MAP_SHARED | MappingFlags.MAP_FIXED,
-                Object = kernel.Vdso,
-                Offset = offset,
-                Label = label,
-                MayWrite = false,
-                AreaFlags = AreaFlags.Special,
-            },
-            out _);
+        return kernel.Vdso.Map(space, address);
     }
 
     public Errno Write(ulong address, ReadOnlySpan<byte> bytes)

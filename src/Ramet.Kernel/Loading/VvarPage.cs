@@ -38,6 +38,14 @@ public static class VvarPage
         Volatile.Write(ref layout.Sequence, sequence + 1);
     }
 
+    /// <summary>What a program reads as CLOCK_MONOTONIC from the page at this count; 0 when it makes system calls instead.</summary>
+    internal static long MonotonicAt(ReadOnlySpan<byte> page, ulong tsc)
+    {
+        var layout = MemoryMarshal.Read<Layout>(page);
+        if (layout.Mode != ModeTsc || tsc < layout.Tsc || layout.Shift > 63) return 0;
+        return layout.Monotonic + (long)(ulong)((UInt128)(tsc - layout.Tsc) * layout.Multiplier >> (int)layout.Shift);
+    }
+
     [StructLayout(LayoutKind.Sequential)]
     private struct Layout
     {

@@ -4,11 +4,11 @@ namespace Ramet.Kernel.Processes;
 
 /// <summary>A thread that waits inside a system call.</summary>
 [Saved]
-public sealed partial class ThreadWaiter : Waiter
+public partial class ThreadWaiter : Waiter
 {
     private PosixThread _thread = null!;
 
-    private ThreadWaiter()
+    private protected ThreadWaiter()
     {
     }
 

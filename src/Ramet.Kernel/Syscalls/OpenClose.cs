@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Ramet.Kernel.Files;
 using Ramet.Kernel.Memory;
+using Ramet.Kernel.Pipes;
 using Ramet.Kernel.Processes;
 
 namespace Ramet.Kernel.Syscalls;
@@ -84,6 +85,9 @@ internal static class OpenClose
         if (temporary && ((flags & OpenFlags.O_DIRECTORY) == 0 || !writes || (flags & OpenFlags.O_CREAT) != 0)) return Errno.EINVAL;
         if (!temporary && (flags & OpenFlags.O_CREAT) != 0 && (flags & OpenFlags.O_DIRECTORY) != 0) return Errno.EINVAL;
 
+        // Waiting in a FIFO for the other end: the path was walked already, and may lead elsewhere by now.
+        if (thread.ResumeState is PipeEnd { Dentry: { } place }) return OpenDentry(thread, place, flags, created: true);
+
         var error = thread.Memory.User.ReadPath(path, out string text);
         if (error == Errno.None && text.Length == 0) error = Errno.ENOENT;
         if (error == Errno.None) error = thread.Files.CheckSpace();
@@ -122,7 +126,7 @@ internal static class OpenClose
         var error = CheckOpen(thread, dentry, flags, created);
         if (error != Errno.None) return error;
 
-        FileDescription? description;
+        FileDescription? description = null;
         if ((flags & OpenFlags.O_PATH) != 0)
         {
             description = new PathDescription(inode, OpenFlags.O_PATH);
@@ -135,11 +139,13 @@ internal static class OpenClose
                 if (error != Errno.None) return error;
             }
 
-            var result = inode.Open(thread, (flags & ~Creation & ~TemporaryBit) | OpenFlags.O_LARGEFILE, out description);
+            var opened = (flags & ~Creation & ~TemporaryBit) | OpenFlags.O_LARGEFILE;
+            var result = inode.Open(thread, opened, out description);
+            if (result.IsBlocked && thread.ResumeState is PipeEnd waiting) waiting.Dentry = dentry;
             if (description is null) return result;
         }
 
-        if (!dentry.Mount.IsAnonymous) description.Dentry ??= dentry;
+        if (inode is not AnonymousInode) description.Dentry ??= dentry;
         error = thread.Files.Install(description, (flags & OpenFlags.O_CLOEXEC) != 0, out int descriptor);
         if (error == Errno.None) return descriptor;
         description.Release(thread.Kernel);

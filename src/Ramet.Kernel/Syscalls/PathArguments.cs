@@ -85,12 +85,18 @@ internal static class PathArguments
     {
         walk = default;
         var error = thread.Memory.User.ReadPath(path, out string text);
-        if (error != Errno.None) return error;
-        if (text.Length == 0) return Errno.ENOENT;
-        error = FindStart(thread, dirfd, text, out var start);
+        return error != Errno.None ? error : ResolveParent(thread, dirfd, text, out walk);
+    }
+
+    /// <summary>Walks to the directory in which a path's last component is, or is to be.</summary>
+    public static Errno ResolveParent(PosixThread thread, int dirfd, string path, out PathWalk walk)
+    {
+        walk = default;
+        if (path.Length == 0) return Errno.ENOENT;
+        var error = FindStart(thread, dirfd, path, out var start);
         if (error != Errno.None) return error;
         walk = new PathWalk(thread, start);
-        return walk.Walk(text, WalkFlags.Parent);
+        return walk.Walk(path, WalkFlags.Parent);
     }
 
     /// <summary>
@@ -98,6 +104,14 @@ internal static class PathArguments
     /// not to be a directory), EROFS, EACCES.
     /// </summary>
     public static Errno ResolveForCreate(PosixThread thread, int dirfd, UserPath path, bool directory, out PathWalk walk)
+    {
+        walk = default;
+        var error = thread.Memory.User.ReadPath(path, out string text);
+        return error != Errno.None ? error : ResolveForCreate(thread, dirfd, text, directory, out walk);
+    }
+
+    /// <inheritdoc cref="ResolveForCreate(PosixThread, int, UserPath, bool, out PathWalk)"/>
+    public static Errno ResolveForCreate(PosixThread thread, int dirfd, string path, bool directory, out PathWalk walk)
     {
         var error = ResolveParent(thread, dirfd, path, out walk);
         if (error != Errno.None) return error;

@@ -302,7 +302,7 @@ internal sealed partial class ProcDescriptorLink : PseudoLink
     public override Dentry? FollowMagicLink(PosixThread thread)
     {
         if (Description is not { } description) return null;
-        return description.Dentry ?? Kernel.Mounts.MakeAnonymous(description.Inode, description.AnonymousName);
+        return description.Dentry ?? Kernel.Mounts.MakeAnonymous(description);
     }
 
     /// <inheritdoc/>

@@ -1,0 +1,38 @@
+namespace Ramet.Kernel.Processes;
+
+/// <summary>What prctl(2) and personality(2) set on a process.</summary>
+public sealed partial class Process
+{
+    /// <summary>PR_SET_PDEATHSIG: signal when the parent ends; 0: none.</summary>
+    internal int ParentDeathSignal { get; set; }
+
+    /// <summary>personality(2).</summary>
+    internal uint Personality { get; set; }
+
+    /// <summary>PR_SET_DUMPABLE.</summary>
+    internal int Dumpable { get; set; } = 1;
+
+    /// <summary>PR_SET_THP_DISABLE.</summary>
+    internal bool HugePagesDisabled { get; set; }
+
+    /// <summary>Commands that membarrier(2) has been registered for.</summary>
+    internal MembarrierCommand MembarrierRegistrations { get; set; }
+
+    /// <summary>Clone: what a child has from its parent.</summary>
+    internal void InheritAttributes(Process parent)
+    {
+        Personality = parent.Personality;
+        Dumpable = parent.Dumpable;
+        HugePagesDisabled = parent.HugePagesDisabled;
+        MembarrierRegistrations = parent.MembarrierRegistrations;
+    }
+
+    /// <summary>execve: what a new program starts with. Interval timers go on; POSIX timers end.</summary>
+    internal void ResetForExec()
+    {
+        Dumpable = 1;
+        ParentDeathSignal = 0;
+        MembarrierRegistrations = 0;
+        DeletePosixTimers();
+    }
+}

@@ -1,0 +1,134 @@
+using Ramet.Kernel.Files;
+using Ramet.Kernel.FileSystems;
+using Ramet.Kernel.FileSystems.Proc;
+using Ramet.Kernel.Memory;
+using Ramet.Kernel.Processes;
+
+namespace Ramet.Kernel.Syscalls;
+
+/// <summary>mount(2), umount2(2), memfd_create(2), file handles.</summary>
+internal static class Mounting
+{
+    private const int MaxMounts = 1024;
+
+    [Syscall(SyscallNumber.mount, Missing = "file systems other than tmpfs, proc, sysfs and bind mounts; propagation is accepted and there is none")]
+    internal static SyscallResult Mount(PosixThread thread, UserPath source, UserPath target, UserPath type, MountFlags flags, UserAddress data)
+    {
+        const MountFlags Propagation = MountFlags.MS_PRIVATE | MountFlags.MS_SLAVE | MountFlags.MS_SHARED | MountFlags.MS_UNBINDABLE;
+        if (!thread.Credentials.HasCapability(Capability.CAP_SYS_ADMIN)) return Errno.EPERM;
+        var error = PathArguments.Resolve(thread, PathArguments.CurrentDirectory, target, WalkFlags.None, out var place);
+        if (error != Errno.None) return error;
+        var mounts = thread.Kernel.Mounts;
+        if ((flags & MountFlags.MS_REMOUNT) != 0)
+        {
+            if (place.Parent is not null) return Errno.EINVAL;
+            const MountFlags Kept = MountFlags.MS_RDONLY | MountFlags.MS_NOSUID | MountFlags.MS_NODEV | MountFlags.MS_NOEXEC | MountFlags.MS_NOATIME;
+            place.Mount.Flags = flags & Kept;
+            return 0;
+        }
+
+        if ((flags & Propagation) != 0) return place.Parent is null ? 0 : Errno.EINVAL;
+        if (mounts.Mounts.Count >= MaxMounts) return Errno.ENOSPC;
+        if ((flags & MountFlags.MS_BIND) != 0) return Bind(thread, source, place, flags);
+        if ((flags & MountFlags.MS_MOVE) != 0) return Errno.EINVAL;
+
+        error = thread.Memory.User.ReadPath(type, out string typeName);
+        if (error != Errno.None) return error;
+        if (!place.Inode.IsDirectory) return Errno.ENOTDIR;
+        string name = "none", options = "";
+        if (!source.Address.IsNull && thread.Memory.User.ReadPath(source, out name) != Errno.None) return Errno.EFAULT;
+        if (!data.IsNull && thread.Memory.User.ReadString(data, out options) != Errno.None) return Errno.EFAULT;
+        FileSystem? made = typeName switch
+        {
+            "tmpfs" or "ramfs" => new TmpfsFileSystem(thread.Kernel, typeName, ModeOption(options)),
+            "proc" => new ProcFileSystem(thread.Kernel),
+            "sysfs" => new SysFileSystem(thread.Kernel),
+            _ => null,
+        };
+        if (made is null) return Errno.ENODEV;
+        mounts.Add(made, place, flags, name);
+        return 0;
+    }
+
+    [Syscall(SyscallNumber.umount2)]
+    internal static SyscallResult Unmount2(PosixThread thread, UserPath target, UnmountFlags flags)
+    {
+        if ((flags & ~(UnmountFlags.MNT_FORCE | UnmountFlags.MNT_DETACH | UnmountFlags.MNT_EXPIRE | UnmountFlags.UMOUNT_NOFOLLOW)) != 0) return Errno.EINVAL;
+        if (!thread.Credentials.HasCapability(Capability.CAP_SYS_ADMIN)) return Errno.EPERM;
+        var walk = (flags & UnmountFlags.UMOUNT_NOFOLLOW) != 0 ? WalkFlags.NoFollow : WalkFlags.None;
+        var error = PathArguments.Resolve(thread, PathArguments.CurrentDirectory, target, walk, out var dentry);
+        if (error != Errno.None) return error;
+        if (dentry.Parent is not null || dentry.Mount.MountPoint is null) return Errno.EINVAL;
+        bool detach = (flags & UnmountFlags.MNT_DETACH) != 0;
+        return !detach && IsBusy(thread.Kernel, dentry.Mount) ? Errno.EBUSY : thread.Kernel.Mounts.Remove(dentry.Mount, detach);
+    }
+
+    [Syscall(SyscallNumber.memfd_create, Missing = "MFD_HUGETLB")]
+    internal static SyscallResult MemfdCreate(PosixThread thread, UserPath name, MemfdFlags flags)
+    {
+        const MemfdFlags Known = MemfdFlags.MFD_CLOEXEC | MemfdFlags.MFD_ALLOW_SEALING | MemfdFlags.MFD_NOEXEC_SEAL | MemfdFlags.MFD_EXEC;
+        const int MaxName = 249;
+        if ((flags & ~Known) != 0) return Errno.EINVAL;
+        var error = thread.Memory.User.ReadString(name.Address, out string text, MaxName + 1);
+        if (error != Errno.None) return error == Errno.ENAMETOOLONG ? Errno.EINVAL : error;
+        error = thread.Files.CheckSpace();
+        if (error != Errno.None) return error;
+        var fileSystem = thread.Kernel.Mounts.SharedMemory;
+        bool noExecute = (flags & MemfdFlags.MFD_NOEXEC_SEAL) != 0;
+        error = fileSystem.Root.CreateUnnamed(thread, InodeMode.S_IFREG | (InodeMode)(noExecute ? 0x1B6 : 0x1FF), out var inode);
+        if (error != Errno.None) return error;
+        var file = (TmpfsFile)inode!;
+        file.IsMemfd = true;
+        if (noExecute) file.Seals = FileSeals.F_SEAL_EXEC;
+        else if ((flags & MemfdFlags.MFD_ALLOW_SEALING) != 0) file.Seals = FileSeals.None;
+
+        var description = new RegularFileDescription(file, OpenFlags.O_RDWR | OpenFlags.O_LARGEFILE);
+        description.Dentry = thread.Kernel.Mounts.MakeMemfd(file, text);
+        error = thread.Files.Install(description, (flags & MemfdFlags.MFD_CLOEXEC) != 0, out int descriptor);
+        if (error == Errno.None) return descriptor;
+        description.Release(thread.Kernel);
+        return error;
+    }
+
+    [Syscall(SyscallNumber.name_to_handle_at, Missing = "file handles: always EOPNOTSUPP")]
+    internal static SyscallResult NameToHandleAt(PosixThread thread, int dirfd, UserPath path, UserAddress handle, UserAddress mountId, AtFlags flags) =>
+        Errno.EOPNOTSUPP;
+
+    private static SyscallResult Bind(PosixThread thread, UserPath source, Dentry place, MountFlags flags)
+    {
+        var error = PathArguments.Resolve(thread, PathArguments.CurrentDirectory, source, WalkFlags.None, out var from);
+        if (error != Errno.None) return error;
+        if (from.Mount.IsAnonymous) return Errno.EINVAL;
+        if (from.Inode.IsDirectory != place.Inode.IsDirectory) return Errno.ENOTDIR;
+        var mount = thread.Kernel.Mounts.Add(from.Mount.FileSystem, place, from.Mount.Flags, from.Mount.Source, from.Inode);
+        string below = from.GetPath(from.Mount.Root) ?? "/";
+        mount.RootPath = from.Mount.RootPath == "/" ? below : from.Mount.RootPath + (below == "/" ? "" : below);
+        return 0;
+    }
+
+    /// <summary>Whether a process works or has a file open in a mount.</summary>
+    private static bool IsBusy(Kernel kernel, Mount mount)
+    {
+        foreach (var thread in kernel.Processes.All.SelectMany(process => process.Threads))
+        {
+            if (thread.FileSystem.WorkingDirectory.Mount == mount || thread.FileSystem.Root.Mount == mount) return true;
+            foreach (int fd in thread.Files.Descriptors)
+                if (thread.Files.Get(fd)?.Dentry?.Mount == mount) return true;
+        }
+
+        return false;
+    }
+
+    private static InodeMode ModeOption(string options)
+    {
+        foreach (string option in options.Split(','))
+        {
+            if (!option.StartsWith("mode=", StringComparison.Ordinal)) continue;
+            int mode = 0;
+            foreach (char c in option.AsSpan(5)) mode = c is >= '0' and <= '7' ? ((mode << 3) | (c - '0')) & 0xFFF : mode;
+            return (InodeMode)mode;
+        }
+
+        return (InodeMode)0x3FF;
+    }
+}

@@ -1,0 +1,2 @@
+global using Ramet.Abi;
+global using Xunit;
