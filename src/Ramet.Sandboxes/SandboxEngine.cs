@@ -5,7 +5,7 @@ using Ramet.Kvm;
 namespace Ramet.Sandboxes;
 
 /// <summary>What a process needs to run sandboxes: the KVM device, host threads, a clock, and images that are open.</summary>
-public sealed class SandboxEngine : IDisposable
+public sealed partial class SandboxEngine : IDisposable
 {
     private readonly Dictionary<string, ImageLayer> _layers = new(StringComparer.Ordinal);
     private readonly Lock _lock = new();
