@@ -77,7 +77,8 @@ internal static class CommandLine
         return Usage;
     }
 
-    private static int Report(Exception exception)
+    /// <summary>Tells the user of a failure; gives the exit code for it.</summary>
+    public static int Report(Exception exception)
     {
         switch (exception)
         {
@@ -89,7 +90,7 @@ internal static class CommandLine
                 return 128 + 2;
             case BrokenPipeException:
                 return BrokenPipe;
-            case UsageException or ImageNotFoundException or ImageSpecException:
+            case UsageException or ImageNotFoundException or ImageSpecException or TemplateNotFoundException:
                 Message.Write(exception.Message);
                 return Usage;
             case SandboxException e:

@@ -39,6 +39,7 @@ internal static class ByteSize
         double value = bytes;
         int unit = 0;
         for (; value >= 1024 && unit < units.Length - 1; unit++) value /= 1024;
-        return string.Create(CultureInfo.InvariantCulture, unit == 0 ? $"{bytes} B" : value < 10 ? $"{value:0.0} {units[unit]}" : $"{value:0} {units[unit]}");
+        string number = value.ToString(unit > 0 && value < 10 ? "0.0" : "0", CultureInfo.InvariantCulture);
+        return $"{number} {units[unit]}";
     }
 }

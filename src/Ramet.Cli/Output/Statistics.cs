@@ -19,6 +19,15 @@ internal static class Statistics
         Write($"{Milliseconds(sandbox.ElapsedNanoseconds)}{first}", used, options, sandbox.Kernel.Statistics);
     }
 
+    /// <summary>Prints what <c>exec</c> used.</summary>
+    public static void Write(ExecResult result, SandboxOptions options)
+    {
+        string first = result.FirstOutputNanoseconds is { } time ? $", first output after {Milliseconds(time)}" : "";
+        Write(
+            $"{Milliseconds(result.TotalNanoseconds)} (fork {Milliseconds(result.ForkNanoseconds)}, program {Milliseconds(result.ExecNanoseconds)}){first}",
+            result.MemoryBytes, options, result.Statistics);
+    }
+
     private static void Write(string times, ulong usedMemory, SandboxOptions options, KernelStatistics statistics)
     {
         var text = new StringBuilder("ramet: statistics\n");
