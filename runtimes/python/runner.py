@@ -218,14 +218,13 @@ def _finish(names):
                 pass
     code = 0
     try:
-        if sys.stdout is not None and not sys.stdout.closed:
+        if sys.stdout is not None and not getattr(sys.stdout, "closed", False):
             sys.stdout.flush()
     except Exception as error:
         code = 120
-        sys.unraisablehook(types.SimpleNamespace(
-            exc_type=type(error), exc_value=error, exc_traceback=None, err_msg=None, object=sys.stdout))
+        print(f"Exception ignored in: {sys.stdout!r}\n{type(error).__name__}: {error}", file=sys.stderr)
     try:
-        if sys.stderr is not None and not sys.stderr.closed:
+        if sys.stderr is not None and not getattr(sys.stderr, "closed", False):
             sys.stderr.flush()
     except Exception:
         code = 120

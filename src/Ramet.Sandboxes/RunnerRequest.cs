@@ -19,7 +19,7 @@ internal enum RunnerFlags : uint
 /// <summary>A request to a runtime's runner.</summary>
 internal sealed record RunnerRequest(ExecRequest Exec, RunnerFlags Flags)
 {
-    private const int HeaderSize = 48;
+    private const int HeaderSize = 80;
     private const int SmallMessage = 64 << 10;
     private const uint Version = 1;
 
@@ -34,7 +34,7 @@ internal sealed record RunnerRequest(ExecRequest Exec, RunnerFlags Flags)
         BinaryPrimitives.WriteUInt32LittleEndian(message.AsSpan(4), (uint)Flags);
         BinaryPrimitives.WriteInt32LittleEndian(message.AsSpan(8), codeLength);
         BinaryPrimitives.WriteInt32LittleEndian(message.AsSpan(12), options.Length);
-        HostRandom.Fill(message.AsSpan(16, 32));
+        HostRandom.Fill(message.AsSpan(16, 64));
         Encoding.UTF8.GetBytes(Exec.Code, message.AsSpan(HeaderSize));
         options.CopyTo(message, HeaderSize + codeLength);
         if (!large) return [message];

@@ -17,6 +17,8 @@ public sealed partial class Sandbox : IRunnerSink
     internal bool RunnerIdle => _runnerIdle;
 
     /// <summary>Exit code of the runner's last reply; null when there is none.</summary>
+    internal string RunnerDetails => System.Text.Encoding.UTF8.GetString(_runnerReply.AsSpan(Math.Min(16, _runnerReply.Length)));
+
     internal int? RunnerExitCode => _runnerReplied && _runnerReply.Length >= 16 ? BinaryPrimitives.ReadInt32LittleEndian(_runnerReply.AsSpan(8)) : null;
 
     /// <summary>Hands the runner a request. It must be waiting, or will be.</summary>

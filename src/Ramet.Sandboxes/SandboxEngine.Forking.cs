@@ -55,6 +55,7 @@ public sealed partial class SandboxEngine
         sandbox.StopAtReply();
         sandbox.PostToRunner(new RunnerRequest(request, RunnerFlags.None));
         sandbox.Drive(() => sandbox.RunnerReplied);
+        if (Environment.GetEnvironmentVariable("RDBG") != null) Console.Error.WriteLine(sandbox.RunnerDetails);
         if (!sandbox.HasEnded) sandbox.EndWith(sandbox.RunnerExitCode ?? 1);
         var result = sandbox.Wait();
         long ended = HostClock.MonotonicNanoseconds;
