@@ -41,6 +41,9 @@ public sealed record TemplateManifest
 
     /// <summary>How long the build took, ms.</summary>
     public required long BuildMilliseconds { get; init; }
+
+    /// <summary>As on disk: indented JSON.</summary>
+    public string ToJson() => System.Text.Json.JsonSerializer.Serialize(this, TemplateJson.Default.TemplateManifest);
 }
 
 /// <summary>A range of attached image data.</summary>
