@@ -57,6 +57,13 @@ public sealed class FileDescriptor : SafeHandle
             throw HostException.FromErrno($"Setting the length of a file to {length} bytes");
     }
 
+    /// <summary>Makes what was written durable. fsync(2).</summary>
+    public void Synchronize()
+    {
+        if (Libc.Synchronize(this) < 0)
+            throw HostException.FromErrno("Writing a file to disk");
+    }
+
     /// <summary>Reads from the file position; 0 at the end. Repeats after EINTR. read(2).</summary>
     public int Read(Span<byte> buffer)
     {

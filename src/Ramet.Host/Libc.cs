@@ -45,6 +45,9 @@ internal static partial class Libc
     [LibraryImport("libc", EntryPoint = "lseek64", SetLastError = true)]
     internal static partial long Seek(FileDescriptor fd, long offset, int whence);
 
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    internal static partial int Synchronize(FileDescriptor fd);
+
     [LibraryImport("libc", EntryPoint = "ftruncate64", SetLastError = true)]
     internal static partial int Truncate(FileDescriptor fd, long length);
 

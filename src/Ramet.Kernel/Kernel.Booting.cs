@@ -101,7 +101,7 @@ public sealed partial class Kernel
 
     /// <summary>
     /// A kernel from its compact form, on a machine whose memory holds the snapshot's. It is a new sandbox: identity, randomness and
-    /// clocks are its own, and memory that asked for it is wiped.
+    /// clocks are its own, and memory that asked for it is wiped. It runs from <see cref="Continue"/> on.
     /// </summary>
     /// <exception cref="StateFormatException">The bytes are damaged or of another version.</exception>
     public static Kernel Restore(KernelPorts ports, ReadOnlyMemory<byte> state, ResourceLimits? limits = null)
@@ -114,8 +114,6 @@ public sealed partial class Kernel
             kernel.RefreshIdentity();
             kernel.Vdso.Refresh();
             foreach (var space in kernel.AddressSpaces()) space.WipeForFork();
-            kernel.Scheduler.RequestVcpus();
-            kernel.UpdateAlarm();
         }
 
         return kernel;

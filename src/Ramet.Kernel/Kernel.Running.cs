@@ -90,6 +90,7 @@ public sealed partial class Kernel
         {
             _stopRequested = false;
             Scheduler.RequestVcpus();
+            UpdateAlarm();
         }
     }
 

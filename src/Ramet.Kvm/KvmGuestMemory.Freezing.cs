@@ -8,11 +8,13 @@ public sealed unsafe partial class KvmGuestMemory
     /// Copies RAM [0, <paramref name="usedLength"/>) into a new sealed memory file. No vCPU may run meanwhile. Pages that
     /// are all zero stay holes; the length is rounded up to 2 MiB.
     /// </summary>
+    /// <param name="usedLength">Bytes that hold something.</param>
+    /// <param name="spareLength">Further bytes, holes all of them, that forks can use without adding a memory slot.</param>
     /// <exception cref="HostException">The host has no memory for the copy.</exception>
-    public MemoryTemplate Freeze(ulong usedLength)
+    public MemoryTemplate Freeze(ulong usedLength, ulong spareLength = 0)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(usedLength, Size);
-        var length = (Math.Max(usedLength, GuestLayout.ReservedSize) + Granularity - 1) & ~(Granularity - 1);
+        var length = (Math.Max(usedLength, GuestLayout.ReservedSize) + spareLength + Granularity - 1) & ~(Granularity - 1);
         var file = MemoryFile.Create("ramet-template");
         try
         {

@@ -9,7 +9,7 @@ namespace Ramet.Sandboxes;
 /// <summary>
 /// A running sandbox: one virtual machine, one kernel, its output and its limits. Host threads come only while its programs have something to run.
 /// </summary>
-public sealed class Sandbox : IKernelHost, IDisposable
+public sealed partial class Sandbox : IKernelHost, IDisposable
 {
     private readonly SandboxEngine _engine;
     private readonly VirtualMachine _machine;
@@ -64,6 +64,8 @@ public sealed class Sandbox : IKernelHost, IDisposable
         _kernel = kernel;
         kernel.Tracer = _options.Tracer;
         kernel.HostStreams.Sink = _output;
+        kernel.HostStreams.Runner.Sink = this;
+        kernel.Continue();
         if (_options.Timeout is { } timeout) _timeout.Set(HostClock.MonotonicNanoseconds + (timeout.Ticks * 100));
     }
 
@@ -136,6 +138,9 @@ public sealed class Sandbox : IKernelHost, IDisposable
 
         _kernel.Kill(Process.KilledStatus(9));
     }
+
+    /// <summary>The program is over, though its processes need not be (a runner has replied): ends the sandbox with the program's exit code.</summary>
+    internal void EndWith(int exitCode) => _kernel.Kill(Process.ExitedStatus(exitCode));
 
     /// <inheritdoc/>
     public void Dispose()

@@ -16,12 +16,16 @@ public sealed class KickTests : IDisposable
     {
         _guest.Start(Spin);
         ulong last = 0;
-        for (var i = 0; i < 20; i++)
+        var clock = Stopwatch.StartNew();
+        for (var moved = 0; moved < 20;)
         {
+            Assert.True(clock.ElapsedMilliseconds < LongEnough, $"the guest went on after {moved} kicks only");
             using var timer = new Timer(_ => _guest.Cpu.Kick(), null, 2, Timeout.Infinite);
             Assert.Equal(VcpuExitKind.Interrupted, _guest.Cpu.Run().Kind);
             Assert.InRange(_guest.Cpu.Registers.Rip, Guest.Code, Guest.Code + 4);
-            Assert.True(_guest.Cpu.Registers.Rbx > last, "the guest made no progress");
+            // On a busy machine a kick may come before the guest has run at all.
+            Assert.True(_guest.Cpu.Registers.Rbx >= last, "a register went back");
+            moved += _guest.Cpu.Registers.Rbx > last ? 1 : 0;
             last = _guest.Cpu.Registers.Rbx;
         }
     }

@@ -4,7 +4,7 @@ namespace Ramet.Images.Store;
 /// A lock between processes: flock(2) on a file, which .NET takes for FileShare.None. The system releases it when its
 /// holder ends, however that comes, so no lock can be stale. The file stays; its presence means nothing.
 /// </summary>
-internal static class FileLock
+public static class FileLock
 {
     /// <summary>Takes the lock, waiting for its holder.</summary>
     /// <param name="path">The lock file.</param>

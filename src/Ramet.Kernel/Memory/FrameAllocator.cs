@@ -220,12 +220,25 @@ public sealed partial class FrameAllocator
     {
         byte[] bytes = new byte[_next * sizeof(int)];
         var values = MemoryMarshal.Cast<byte, int>(bytes.AsSpan());
-        for (int i = 0; i < values.Length; i++) values[i] = Get(i);
+        int reserved = (int)(Memory.ReservedSize / GuestMemory.PageSize);
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = Get(i);
+            // Free frames go into the snapshot as holes: what was in them is nobody's business, and takes no space.
+            if (i >= reserved && (values[i] & CountMask) == 0) Clear((ulong)i * GuestMemory.PageSize);
+        }
+
         _saved = bytes;
         _chunks = [];
         _free.Clear();
         _freePageTables.Clear();
         _scanFrom = (int)(Memory.ReservedSize / GuestMemory.PageSize);
+    }
+
+    private void Clear(ulong frame)
+    {
+        var bytes = Memory.GetSpan(frame, GuestMemory.PageSize);
+        if (bytes.IndexOfAnyExcept((byte)0) >= 0) bytes.Clear();
     }
 
     private void OnLoaded(StateReader reader)

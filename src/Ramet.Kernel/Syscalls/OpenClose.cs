@@ -92,7 +92,10 @@ internal static class OpenClose
         if (error == Errno.None && text.Length == 0) error = Errno.ENOENT;
         if (error == Errno.None) error = thread.Files.CheckSpace();
         if (error != Errno.None) return error;
-        error = PathArguments.FindStart(thread, dirfd, text, out var start);
+
+        // With these the directory is the root of the walk, for absolute paths as well.
+        bool confined = (resolve & (ResolveFlags.RESOLVE_BENEATH | ResolveFlags.RESOLVE_IN_ROOT)) != 0;
+        error = PathArguments.FindStart(thread, dirfd, confined ? "" : text, out var start);
         if (error != Errno.None) return error;
 
         var walk = new PathWalk(thread, start, resolve);

@@ -9,7 +9,7 @@ internal sealed class FakeImage : IReadOnlyImage
     private readonly List<ImageNode> _nodes = [];
     private readonly Dictionary<int, SortedDictionary<string, int>> _directories = [];
     private readonly Dictionary<int, string> _targets = [];
-    private readonly MemoryStream _data = new();
+    private byte[] _data = [];
 
     public FakeImage() => NewDirectory(0x1ED);
 
@@ -41,9 +41,8 @@ internal sealed class FakeImage : IReadOnlyImage
     public FakeImage File(string path, byte[] content, uint mode = 0x1A4, uint uid = 0)
     {
         long offset = _data.Length;
-        _data.Position = offset;
-        _data.Write(content);
-        _data.SetLength((_data.Length + 4095) & ~4095L);
+        Array.Resize(ref _data, (_data.Length + content.Length + 4095) & ~4095);
+        content.CopyTo(_data.AsSpan((int)offset));
         Add(path, new ImageNode(0x8000 | mode, uid, uid, 1, content.Length, 1_600_000_000_000_000_000, 0, offset));
         return this;
     }
@@ -72,7 +71,7 @@ internal sealed class FakeImage : IReadOnlyImage
 
     public ReadOnlySpan<byte> ReadData(long offset, int length) => offset >= _data.Length
         ? default
-        : _data.GetBuffer().AsSpan((int)offset, (int)Math.Min(length, _data.Length - offset));
+        : _data.AsSpan((int)offset, (int)Math.Min(length, _data.Length - offset));
 
     private int NewDirectory(uint mode)
     {

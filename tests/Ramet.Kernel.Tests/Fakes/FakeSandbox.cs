@@ -1,12 +1,9 @@
-using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Text;
 using Ramet.Kernel.Files;
 using Ramet.Kernel.Memory;
-using Ramet.Kernel.Platform;
 using Ramet.Kernel.Processes;
 using Ramet.Kernel.Syscalls;
-using Ramet.Kernel.Time;
 
 namespace Ramet.Kernel.Tests.Fakes;
 
@@ -22,7 +19,7 @@ internal sealed class FakeSandbox
         Image = image ?? new FakeImage();
         Machine = new FakeMachine(memory + (1 << 20)) { FakeMemory = { Image = Image } };
         var limits = new ResourceLimits { MemoryBytes = memory, MaxOpenFiles = maxOpenFiles };
-        Kernel = CreateKernel(new KernelPorts(Machine, Clock, new FakeRandom(), new FakeHost(), Image), limits);
+        Kernel = Kernel.Create(new KernelPorts(Machine, Clock, new FakeRandom(), new FakeHost(), Image), limits);
         Thread = AddProcess();
         Thread.Memory.Map(
             new MappingRequest
@@ -35,6 +32,16 @@ internal sealed class FakeSandbox
         _next = _scratch;
     }
 
+    private FakeSandbox(FakeSandbox original, Kernel kernel)
+    {
+        Image = original.Image;
+        Machine = original.Machine;
+        Clock = original.Clock;
+        Kernel = kernel;
+        Thread = kernel.Processes.FindThread(original.Thread.Tid)!;
+        _scratch = _next = original._scratch;
+    }
+
     public FakeImage Image { get; }
 
     public FakeMachine Machine { get; }
@@ -44,6 +51,9 @@ internal sealed class FakeSandbox
     public Kernel Kernel { get; }
 
     public PosixThread Thread { get; }
+
+    /// <summary>The same process in a kernel that was restored from the state of this one, on the same machine.</summary>
+    public FakeSandbox On(Kernel restored) => new(this, restored);
 
     /// <summary>A process with its own descriptors, which shares the address space.</summary>
     public PosixThread AddProcess()
@@ -202,19 +212,4 @@ internal sealed class FakeSandbox
 
     /// <summary>mkdir(2).</summary>
     public SyscallResult MakeDirectory(string path, uint mode = 0x1ED) => Directories.MkDir(Thread, Path(path), mode);
-
-    private static Kernel CreateKernel(KernelPorts ports, ResourceLimits limits)
-    {
-        // As Kernel.Create, without what only running programs need (the vDSO).
-        var kernel = (Kernel)Activator.CreateInstance(typeof(Kernel), nonPublic: true)!;
-        typeof(Kernel).GetField("_ports", BindingFlags.Instance | BindingFlags.NonPublic)!.SetValue(kernel, ports);
-        Set(kernel, "Limits", limits);
-        Set(kernel, "Frames", new FrameAllocator(kernel));
-        Set(kernel, "Scheduler", new Scheduler(kernel));
-        Set(kernel, "Processes", new ProcessTable(kernel));
-        Set(kernel, "Mounts", StandardMounts.Create(kernel));
-        return kernel;
-    }
-
-    private static void Set(Kernel kernel, string name, object value) => typeof(Kernel).GetProperty(name)!.SetValue(kernel, value);
 }

@@ -3,6 +3,7 @@ using Ramet.Kernel.Memory;
 using Ramet.Kernel.Processes;
 using Ramet.Kernel.Syscalls;
 using Ramet.Kernel.Tests.Fakes;
+using ThreadState = Ramet.Kernel.Processes.ThreadState;
 
 namespace Ramet.Kernel.Tests.Files;
 

@@ -62,7 +62,7 @@ public class DeviceAndProcTests
     {
         Assert.Contains("MemTotal:", _s.ReadFile("/proc/meminfo"), StringComparison.Ordinal);
         Assert.Contains("model name\t: Fake CPU", _s.ReadFile("/proc/cpuinfo"), StringComparison.Ordinal);
-        Assert.Equal("ramet\n", _s.ReadFile("/proc/sys/kernel/hostname"));
+        Assert.Equal(_s.Kernel.HostName + "\n", _s.ReadFile("/proc/sys/kernel/hostname"));
         Assert.Equal("0\n", _s.ReadFile("/sys/devices/system/cpu/online"));
         Assert.Contains("overlay / overlay rw", _s.ReadFile("/proc/mounts"), StringComparison.Ordinal);
         Assert.Contains(" /proc ", _s.ReadFile("/proc/self/mountinfo"), StringComparison.Ordinal);
@@ -87,7 +87,7 @@ public class DeviceAndProcTests
                 string path = directory + "/" + name;
                 Assert.Equal(Errno.None, _s.Stat(path, out var stat, follow: false));
                 var type = (InodeMode)stat.st_mode & InodeMode.S_IFMT;
-                if (type == InodeMode.S_IFDIR && name != "fd") Visit(path);
+                if (type == InodeMode.S_IFDIR && name is not ("fd" or "fdinfo")) Visit(path);
                 if (type != InodeMode.S_IFREG) continue;
                 _s.ReadFile(path);
                 read++;
@@ -106,10 +106,9 @@ public class DeviceAndProcTests
         var other = _s.AddProcess();
         Links.MkNod(_s.Thread, _s.Path("/tmp/fifo2"), 0x11B6, 0);
         Assert.True(OpenClose.Open(other, _s.Path("/tmp/fifo2"), OpenFlags.O_RDONLY, 0).IsBlocked);
-        int second = _s.MustOpen("/tmp/fifo2", OpenFlags.O_WRONLY);
+        _s.MustOpen("/tmp/fifo2", OpenFlags.O_WRONLY);
         other.StopWaiting();
         Assert.Equal(0, OpenClose.Open(other, _s.Path("/tmp/fifo2"), OpenFlags.O_RDONLY, 0).Value);
-        Assert.NotEqual(second, -1);
     }
 
     private string ReadLink(string path)

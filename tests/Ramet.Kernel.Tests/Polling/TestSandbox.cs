@@ -1,4 +1,3 @@
-using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Text;
 using Ramet.Abi;
@@ -8,6 +7,7 @@ using Ramet.Kernel.Platform;
 using Ramet.Kernel.Processes;
 using Ramet.Kernel.State;
 using Ramet.Kernel.Syscalls;
+using Ramet.Kernel.Tests.Fakes;
 using Xunit;
 using ThreadState = Ramet.Kernel.Processes.ThreadState;
 
@@ -16,18 +16,15 @@ namespace Ramet.Kernel.Tests.Polling;
 /// <summary>A kernel whose programs are the tests: they make system calls through the table, with arguments in the memory of a process.</summary>
 internal sealed class TestSandbox
 {
+    private const ulong Memory = 64 << 20;
     private readonly KernelPorts _ports;
 
     public TestSandbox()
     {
-        _ports = new KernelPorts(new MemoryOnlyMachine(), Clock, new ZeroRandom(), new QuietHost(), new EmptyImage());
-        var kernel = (Kernel)Activator.CreateInstance(typeof(Kernel), nonPublic: true)!;
-        typeof(Kernel).GetField("_ports", BindingFlags.NonPublic | BindingFlags.Instance)!.SetValue(kernel, _ports);
-        Set(kernel, nameof(Kernel.Frames), new FrameAllocator(kernel));
-        Set(kernel, nameof(Kernel.Scheduler), new Scheduler(kernel));
-        Set(kernel, nameof(Kernel.Processes), new ProcessTable(kernel));
-        Set(kernel, nameof(Kernel.Mounts), StandardMounts.Create(kernel));
-        Kernel = kernel;
+        var image = new FakeImage();
+        var machine = new FakeMachine(Memory + (1 << 20)) { FakeMemory = { Image = image } };
+        _ports = new KernelPorts(machine, Clock, new FakeRandom(), new FakeHost(), image);
+        Kernel = Kernel.Create(_ports, new ResourceLimits { MemoryBytes = Memory });
     }
 
     private TestSandbox(TestSandbox original)
@@ -37,7 +34,7 @@ internal sealed class TestSandbox
         Kernel = StateSerializer.Load<Kernel>(StateSerializer.Save(original.Kernel), _ports);
     }
 
-    public ManualClock Clock { get; } = new();
+    public FakeClock Clock { get; } = new();
 
     public Kernel Kernel { get; }
 
@@ -69,16 +66,21 @@ internal sealed class TestSandbox
         Clock.MonotonicNanoseconds += milliseconds * 1_000_000;
         Kernel.Timers.RunDue(Kernel.MonotonicNow);
     }
-
-    private static void Set(Kernel kernel, string property, object value) => typeof(Kernel).GetProperty(property)!.SetValue(kernel, value);
 }
 
 /// <summary>A thread whose program is the test.</summary>
 internal sealed class TestThread
 {
     private const int ScratchSize = 1 << 21;
+
+    // By reflection, since the test assembly has a generated table of its own, for the generator's tests.
+    private static readonly Dispatcher Table = typeof(Kernel).Assembly.GetType("Ramet.Kernel.Syscalls.SyscallTable", throwOnError: true)!
+        .GetMethod("Dispatch")!.CreateDelegate<Dispatcher>();
+
     private ulong _scratch;
     private ulong _next;
+
+    private delegate SyscallResult Dispatcher(PosixThread thread, int number, in SyscallArguments arguments);
 
     public TestThread(TestSandbox sandbox, PosixThread thread)
     {
@@ -240,7 +242,7 @@ internal sealed class TestThread
 
     private long? Dispatch()
     {
-        var result = SyscallTable.Dispatch(Thread, Thread.SyscallNumber, new SyscallArguments(Thread.Registers));
+        var result = Table(Thread, Thread.SyscallNumber, new SyscallArguments(Thread.Registers));
         if (result.IsBlocked) return null;
         Thread.InSyscall = false;
         if (!Thread.SignalPending) Thread.RestoreSignalMask();

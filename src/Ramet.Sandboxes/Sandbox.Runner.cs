@@ -1,0 +1,56 @@
+using System.Buffers.Binary;
+using Ramet.Kernel.Files;
+
+namespace Ramet.Sandboxes;
+
+/// <summary>The sandbox's side of the runner's protocol (runtimes/python/runner.py describes it).</summary>
+public sealed partial class Sandbox : IRunnerSink
+{
+    private volatile bool _runnerReplied;
+    private volatile bool _runnerIdle;
+    private byte[] _runnerReply = [];
+
+    /// <summary>Whether the runner has answered the last request.</summary>
+    internal bool RunnerReplied => _runnerReplied;
+
+    /// <summary>Whether the runner waits for a request.</summary>
+    internal bool RunnerIdle => _runnerIdle;
+
+    /// <summary>Exit code of the runner's last reply; null when there is none.</summary>
+    internal string RunnerDetails => System.Text.Encoding.UTF8.GetString(_runnerReply.AsSpan(Math.Min(16, _runnerReply.Length)));
+
+    internal int? RunnerExitCode => _runnerReplied && _runnerReply.Length >= 16 ? BinaryPrimitives.ReadInt32LittleEndian(_runnerReply.AsSpan(8)) : null;
+
+    /// <summary>Hands the runner a request. It must be waiting, or will be.</summary>
+    internal void PostToRunner(RunnerRequest request)
+    {
+        _runnerReplied = _runnerIdle = false;
+        lock (_kernel.Lock)
+        {
+            foreach (var message in request.ToMessages()) _kernel.HostStreams.Runner.Post(message);
+        }
+    }
+
+    void IRunnerSink.OnReply(ReadOnlySpan<byte> reply)
+    {
+        _runnerReply = reply.ToArray();
+        _runnerReplied = true;
+        // What is behind the reply is for the caller to decide; until then nothing of the sandbox needs to run.
+        if (_stopAtReply) _kernel.RequestStop();
+    }
+
+    void IRunnerSink.OnIdle()
+    {
+        _runnerIdle = true;
+        if (_stopAtIdle) _kernel.RequestStop();
+    }
+
+    private bool _stopAtReply;
+    private bool _stopAtIdle;
+
+    /// <summary>Makes the sandbox stand still when the runner replies.</summary>
+    internal void StopAtReply() => _stopAtReply = true;
+
+    /// <summary>Makes the sandbox stand still when the runner waits for a request.</summary>
+    internal void StopAtIdle() => _stopAtIdle = true;
+}

@@ -1,0 +1,131 @@
+using System.Buffers.Binary;
+using System.Numerics;
+using System.Runtime.InteropServices;
+using Ramet.Host;
+using Ramet.Kvm;
+
+namespace Ramet.Sandboxes;
+
+/// <summary>
+/// Frozen memory and kernel state in one file: a header, the list of memory extents that are not zero, the state, and the extents' bytes from a page boundary on. A CRC-32C in the header covers
+/// everything behind it, so that damage is found before anything runs.
+/// </summary>
+internal static class SnapshotFile
+{
+    private const ulong Magic = 0x31_54_45_4D_41_52_00_7F; // "\x7F\0RAMET1"
+    private const int HeaderSize = 64;
+    private const int PageSize = 4096;
+    private const int PieceSize = 1 << 20;
+
+    /// <summary>Writes a snapshot and makes it durable. Returns the bytes of memory that are not zero.</summary>
+    public static long Write(string path, MemoryTemplate memory, ReadOnlySpan<byte> state)
+    {
+        using var mapped = new MappedFile(memory.File);
+        var extents = FindExtents(mapped);
+        byte[] table = MemoryMarshal.AsBytes<long>(extents.SelectMany(extent => new[] { extent.Offset, extent.Length }).ToArray()).ToArray();
+        long dataStart = (HeaderSize + table.Length + state.Length + PageSize - 1) & ~(long)(PageSize - 1);
+        byte[] padding = new byte[dataStart - HeaderSize - table.Length - state.Length];
+        using var file = FileDescriptor.Create(path);
+        uint checksum = Append(~0u, table);
+        checksum = Append(checksum, state);
+        checksum = Append(checksum, padding);
+        file.WriteAllAt(table, HeaderSize);
+        file.WriteAllAt(state, HeaderSize + table.Length);
+        long at = dataStart;
+        foreach (var (offset, length) in extents)
+        {
+            for (long done = 0; done < length; done += PieceSize)
+            {
+                var piece = mapped.GetSpan(offset + done, (int)Math.Min(PieceSize, length - done));
+                checksum = Append(checksum, piece);
+                file.WriteAllAt(piece, at);
+                at += piece.Length;
+            }
+        }
+
+        byte[] header = new byte[HeaderSize];
+        BinaryPrimitives.WriteUInt64LittleEndian(header, Magic);
+        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(8), checksum);
+        BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(12), extents.Count);
+        BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(16), (long)memory.Length);
+        BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(24), state.Length);
+        BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(32), at);
+        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(40), Append(~0u, header.AsSpan(0, 40)));
+        file.WriteAllAt(header, 0);
+        file.Synchronize();
+        return at - dataStart;
+    }
+
+    /// <summary>Loads a snapshot into a sealed memory file.</summary>
+    /// <exception cref="SnapshotDamagedException">The file is not what was written.</exception>
+    public static (MemoryTemplate Memory, byte[] State) Read(string path)
+    {
+        using var mapped = MappedFile.Open(path);
+        var header = mapped.Length >= HeaderSize ? mapped.GetSpan(0, HeaderSize) : throw new SnapshotDamagedException(path);
+        int count = BinaryPrimitives.ReadInt32LittleEndian(header[12..]);
+        long memoryLength = BinaryPrimitives.ReadInt64LittleEndian(header[16..]);
+        long stateLength = BinaryPrimitives.ReadInt64LittleEndian(header[24..]);
+        bool plausible = BinaryPrimitives.ReadUInt64LittleEndian(header) == Magic
+            && BinaryPrimitives.ReadUInt32LittleEndian(header[40..]) == Append(~0u, header[..40])
+            && BinaryPrimitives.ReadInt64LittleEndian(header[32..]) == mapped.Length;
+        if (!plausible) throw new SnapshotDamagedException(path);
+        int tableLength = count * 16;
+        uint checksum = Append(~0u, mapped.GetSpan(HeaderSize, tableLength));
+        byte[] state = mapped.GetSpan(HeaderSize + tableLength, (int)stateLength).ToArray();
+        checksum = Append(checksum, state);
+        long at = (HeaderSize + tableLength + stateLength + PageSize - 1) & ~(long)(PageSize - 1);
+        checksum = Append(checksum, mapped.GetSpan(HeaderSize + tableLength + stateLength, (int)(at - HeaderSize - tableLength - stateLength)));
+        var memory = MemoryFile.Create("ramet-template");
+        try
+        {
+            memory.SetLength(memoryLength);
+            var table = MemoryMarshal.Cast<byte, long>(mapped.GetSpan(HeaderSize, tableLength));
+            for (int i = 0; i < count; i++)
+            {
+                long offset = table[2 * i];
+                long length = table[(2 * i) + 1];
+                for (long done = 0; done < length; done += PieceSize)
+                {
+                    var piece = mapped.GetSpan(at, (int)Math.Min(PieceSize, length - done));
+                    checksum = Append(checksum, piece);
+                    memory.WriteAllAt(piece, offset + done);
+                    at += piece.Length;
+                }
+            }
+
+            if (checksum != BinaryPrimitives.ReadUInt32LittleEndian(header[8..])) throw new SnapshotDamagedException(path);
+            MemoryFile.Seal(memory);
+            return (new MemoryTemplate(memory), state);
+        }
+        catch
+        {
+            memory.Dispose();
+            throw;
+        }
+    }
+
+    private static List<(long Offset, long Length)> FindExtents(MappedFile memory)
+    {
+        var extents = new List<(long Offset, long Length)>();
+        for (long at = 0; at < memory.Length; at += PageSize)
+        {
+            if (memory.GetSpan(at, PageSize).IndexOfAnyExcept((byte)0) < 0) continue;
+            if (extents.Count > 0 && extents[^1].Offset + extents[^1].Length == at) extents[^1] = (extents[^1].Offset, extents[^1].Length + PageSize);
+            else extents.Add((at, PageSize));
+        }
+
+        return extents;
+    }
+
+    /// <summary>CRC-32C (Castagnoli), by the CPU's own instruction.</summary>
+    private static uint Append(uint crc, ReadOnlySpan<byte> bytes)
+    {
+        foreach (ulong word in MemoryMarshal.Cast<byte, ulong>(bytes)) crc = BitOperations.Crc32C(crc, word);
+        foreach (byte rest in bytes[(bytes.Length & ~7)..]) crc = BitOperations.Crc32C(crc, rest);
+        return crc;
+    }
+}
+
+/// <summary>A snapshot file is not what was written.</summary>
+/// <param name="path">The file.</param>
+public sealed class SnapshotDamagedException(string path) : Exception($"{path} is damaged: its checksum does not match.");

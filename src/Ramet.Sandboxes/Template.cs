@@ -1,0 +1,83 @@
+using System.Text.Json.Serialization;
+using Ramet.Kvm;
+
+namespace Ramet.Sandboxes;
+
+/// <summary>What is known of a template without loading it.</summary>
+public sealed record TemplateManifest
+{
+    /// <summary>Its name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The language that its runner executes.</summary>
+    public required string Runtime { get; init; }
+
+    /// <summary>The image that it was made from.</summary>
+    public required string Image { get; init; }
+
+    /// <summary>Digest of that image.</summary>
+    public required string ImageId { get; init; }
+
+    /// <summary>Digest of everything that it was made from (image, runner, Ramet's own state format): when it changes the template is rebuilt.</summary>
+    public required string Fingerprint { get; init; }
+
+    /// <summary>When it was built.</summary>
+    public required DateTimeOffset Created { get; init; }
+
+    /// <summary>Guest-physical bytes that a fork maps.</summary>
+    public required long MemoryBytes { get; init; }
+
+    /// <summary>Bytes of them that are not zero: what it takes on disk and in memory.</summary>
+    public required long UsedBytes { get; init; }
+
+    /// <summary>Bytes of kernel state.</summary>
+    public required long StateBytes { get; init; }
+
+    /// <summary>Checksum of memory and state.</summary>
+    public required string Checksum { get; init; }
+
+    /// <summary>Ranges of image data that forks reach from the start: address and length in guest-physical bytes.</summary>
+    public required IReadOnlyList<ImageRange> ImageRanges { get; init; }
+
+    /// <summary>How long the build took, ms.</summary>
+    public required long BuildMilliseconds { get; init; }
+
+    /// <summary>As on disk: indented JSON.</summary>
+    public string ToJson() => System.Text.Json.JsonSerializer.Serialize(this, TemplateJson.Default.TemplateManifest);
+}
+
+/// <summary>A range of attached image data.</summary>
+/// <param name="Address">Guest-physical address.</param>
+/// <param name="Length">Bytes.</param>
+public sealed record ImageRange(ulong Address, ulong Length);
+
+/// <summary>A template that is loaded: sealed memory and kernel state, from which sandboxes are forked.</summary>
+public sealed class Template : IDisposable
+{
+    internal Template(TemplateManifest manifest, MemoryTemplate memory, ReadOnlyMemory<byte> state, ImageLayer image)
+    {
+        Manifest = manifest;
+        Memory = memory;
+        State = state;
+        Image = image;
+    }
+
+    /// <summary>What it is.</summary>
+    public TemplateManifest Manifest { get; }
+
+    /// <summary>The frozen memory.</summary>
+    internal MemoryTemplate Memory { get; }
+
+    /// <summary>The frozen kernel.</summary>
+    internal ReadOnlyMemory<byte> State { get; }
+
+    /// <summary>The image below it.</summary>
+    internal ImageLayer Image { get; }
+
+    /// <inheritdoc/>
+    public void Dispose() => Memory.Dispose();
+}
+
+[JsonSerializable(typeof(TemplateManifest))]
+[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+internal sealed partial class TemplateJson : JsonSerializerContext;

@@ -1,0 +1,57 @@
+using Ramet.Kernel.Files;
+using Ramet.Kvm;
+
+namespace Ramet.Sandboxes;
+
+/// <summary>Runs a runtime until its runner waits for a request, and freezes it there.</summary>
+internal static class TemplateBuilder
+{
+    /// <summary>Holes behind the used memory, so that a fork can allocate without adding a memory slot.</summary>
+    private const ulong SpareBytes = 16UL << 20;
+
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
+
+    /// <summary>Builds the parts of a template.</summary>
+    /// <exception cref="SandboxException">The runtime ended or hung before its runner was ready.</exception>
+    public static (MemoryTemplate Memory, byte[] State, IReadOnlyList<ImageRange> Ranges) Build(
+        SandboxEngine engine, TemplateRuntime runtime, ImageLayer image, CancellationToken cancellationToken)
+    {
+        var options = new SandboxOptions { MemoryBytes = 2UL << 30, Timeout = Limit };
+        var machine = VirtualMachine.Create(engine.Device, new VirtualMachineOptions
+        {
+            MemoryLimit = SandboxEngine.MemoryLimit(options),
+            MaxVcpus = 1,
+            Images = [image.Data],
+        });
+        using var sandbox = new Sandbox(engine, machine, options, driven: true);
+        var kernel = Kernel.Kernel.Create(sandbox.Ports(image), options.ToLimits());
+        sandbox.StopAtIdle();
+        sandbox.Attach(kernel);
+        var error = kernel.Start(
+            new Kernel.MainProgram
+            {
+                Path = runtime.Command[0],
+                Arguments = runtime.Command,
+                Environment = runtime.Environment,
+                WorkingDirectory = "/root",
+                Files = [new InjectedFile(runtime.RunnerPath, runtime.RunnerSource)],
+                Descriptors = [HostStream.CreateInput(kernel), HostStream.CreateOutput(kernel, 1), HostStream.CreateOutput(kernel, 2), new RunnerChannel(kernel)],
+            },
+            out string reason);
+        if (error != Abi.Errno.None) throw new SandboxException($"Template '{runtime.Name}' cannot start: {reason} ({error})", error);
+        using var cancelled = cancellationToken.Register(() => sandbox.Kill());
+        sandbox.Drive(() => sandbox.RunnerIdle);
+        cancellationToken.ThrowIfCancellationRequested();
+        if (!sandbox.RunnerIdle || sandbox.HasEnded)
+        {
+            var result = sandbox.Wait();
+            string output = System.Text.Encoding.UTF8.GetString(result.Stderr).TrimEnd();
+            throw new SandboxException(
+                $"Template '{runtime.Name}' could not be built: its runtime ended with exit code {result.ExitCode} before it was ready.{(result.Message is null ? "" : " " + result.Message)}{(output.Length == 0 ? "" : "\n" + output)}");
+        }
+
+        byte[] state = kernel.Save();
+        var memory = machine.Memory.Freeze(kernel.Frames.Extent, SpareBytes);
+        return (memory, state, [.. machine.Memory.GetAttachedImageRanges().Select(range => new ImageRange(range.Address, range.Length))]);
+    }
+}

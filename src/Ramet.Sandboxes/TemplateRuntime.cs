@@ -1,0 +1,45 @@
+namespace Ramet.Sandboxes;
+
+/// <summary>How a built-in template comes to the point where its runner waits.</summary>
+/// <param name="Name">Name of the template.</param>
+/// <param name="Language">What its runner executes.</param>
+/// <param name="Image">The image that it runs on.</param>
+/// <param name="RunnerPath">Where the runner's source goes in the sandbox.</param>
+/// <param name="RunnerSource">The source.</param>
+/// <param name="Command">The command that starts it.</param>
+/// <param name="Environment">NAME=value.</param>
+internal sealed record TemplateRuntime(
+    string Name, string Language, string Image, string RunnerPath, ReadOnlyMemory<byte> RunnerSource, IReadOnlyList<string> Command, IReadOnlyList<string> Environment)
+{
+    private const string RunnerDirectory = "/usr/lib/ramet/";
+
+    /// <summary>All that there are.</summary>
+    public static IReadOnlyList<TemplateRuntime> All { get; } =
+    [
+        new TemplateRuntime(
+            "python",
+            "python",
+            "python",
+            RunnerDirectory + "runner.py",
+            Load("runner.py"),
+            ["/usr/bin/python3", RunnerDirectory + "runner.py"],
+            [
+                "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                "HOME=/root",
+                "LANG=C.UTF-8",
+                "RAMET_CHANNEL=3",
+                "OPENBLAS_NUM_THREADS=1",
+            ]),
+    ];
+
+    /// <summary>The runtime of a template, or null.</summary>
+    public static TemplateRuntime? Find(string name) => All.FirstOrDefault(runtime => runtime.Name == name);
+
+    private static byte[] Load(string resource)
+    {
+        using var stream = typeof(TemplateRuntime).Assembly.GetManifestResourceStream(resource) ?? throw new InvalidOperationException("Missing resource " + resource);
+        byte[] bytes = new byte[stream.Length];
+        stream.ReadExactly(bytes);
+        return bytes;
+    }
+}
