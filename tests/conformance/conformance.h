@@ -282,6 +282,12 @@ int main(int argc, char **argv)
         }
     }
 
+    /* Whoever started this may ignore or block signals (.NET ignores SIGPIPE); cases begin with the defaults. */
+    struct sigaction normal = { .sa_handler = SIG_DFL };
+    sigset_t none;
+    for (int number = 1; number < NSIG; number++) sigaction(number, &normal, NULL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     struct sigaction alarm_action = { .sa_handler = conf_time_is_up };
     sigaction(SIGALRM, &alarm_action, NULL);
     int count = 0;
