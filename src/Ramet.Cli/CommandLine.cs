@@ -71,7 +71,7 @@ internal static class CommandLine
         if (command.Subcommands.Count > 0 && parse.UnmatchedTokens.Count == 0 && parse.CommandResult.Tokens.Count == 0)
         {
             // A group of commands alone: its help is what helps.
-            new HelpAction().Invoke(parse);
+            new TeachingHelpAction(new HelpAction()).Invoke(parse);
             return Usage;
         }
 

@@ -63,7 +63,7 @@ public sealed class RunTests(Cli cli)
     public void A_program_for_another_machine_is_refused_by_its_shell()
     {
         // A 32-bit ARM header.
-        const string Script = """printf '\177ELF\1\1\1\0\0\0\0\0\0\0\0\0\2\0\50\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\64\0\40\0\1\0\0\0\0\0\0\0' >/tmp/arm; chmod +x /tmp/arm; env /tmp/arm""";
+        const string Script = """printf '\177ELF\1\1\1\0\0\0\0\0\0\0\0\0\2\0\50\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\64\0\40\0\1\0\0\0\0\0\0\0' >/tmp/arm; chmod +x /tmp/arm; /tmp/arm""";
         var outcome = cli.Run("run", "--", "sh", "-c", Script);
         Assert.Equal(126, outcome.ExitCode);
         Assert.Contains("Exec format error", outcome.Stderr, StringComparison.Ordinal);

@@ -20,7 +20,7 @@ internal static class RunCommand
         var strace = Flag.Create("--strace", null, "Prints each system call, with arguments and result, on stderr.");
         var stats = Flag.Create("--stats", null, "Prints times, memory, system calls and faults on stderr at the end.");
         var limits = new LimitOptions(512UL << 20, timeout: null);
-        var words = new Argument<string[]>("COMMAND") { Description = "The program, and its arguments.", Arity = ArgumentArity.OneOrMore };
+        var words = new Argument<string[]>("COMMAND") { Description = "The program, and its arguments.", Arity = ArgumentArity.ZeroOrMore };
         var command = new TaughtCommand("run", "Runs a command of an image in a fresh sandbox.")
         {
             TakesProgram = true,
@@ -42,7 +42,7 @@ internal static class RunCommand
         limits.AddTo(command);
         command.Arguments.Add(words);
         command.SetAction(parse => Run(
-            globals.DataDirectory(parse), globals.KvmDevice(parse), parse.GetValue(image)!, parse.GetValue(words)!, ReadEnvironment(parse.GetValue(environment) ?? []),
+            globals.DataDirectory(parse), globals.KvmDevice(parse), parse.GetValue(image)!, parse.GetValue(words) ?? [], ReadEnvironment(parse.GetValue(environment) ?? []),
             parse.GetValue(directory), parse.Has(interactive),
             limits.Read(parse) with { Output = new OutputPassthrough(), Tracer = parse.Has(strace) ? new StraceWriter() : null }, parse.Has(stats)));
         return command;
@@ -52,7 +52,7 @@ internal static class RunCommand
         string dataDirectory, string kvmDevice, string imageName, string[] words, List<KeyValuePair<string, string>> environment, string? workingDirectory, bool interactive,
         SandboxOptions options, bool stats)
     {
-        if (words[0].Length == 0) throw new UsageException("the command is empty: name a program, such as: ramet run -- ls /");
+        if (words.Length == 0 || words[0].Length == 0) throw new UsageException("no COMMAND given: name a program, such as: ramet run -- ls /");
         if (workingDirectory is not (null or ['/', ..])) throw new UsageException($"--workdir '{workingDirectory}' is not an absolute path.");
         using var interruption = new Interruption();
         using var engine = Engine.Open(dataDirectory, kvmDevice);

@@ -93,8 +93,10 @@ public sealed partial class PosixThread
     /// <summary>Takes the thread off all queues: before its handler runs again, or because it will not.</summary>
     internal void StopWaiting()
     {
+        _uninterruptible = false;
         foreach (var waiter in _waiters) waiter.Detach();
         _waiters.Clear();
+        _uninterruptible = false;
         if (_timer is not null) Kernel.Timers.Cancel(_timer);
     }
 
