@@ -122,7 +122,8 @@ public sealed class TemplateStore
         }
         catch (HostException exception)
         {
-            throw new SandboxException($"Template '{name}' could not be built: {exception.Message}");
+            string advice = exception.Errno is 28 or 122 ? " Or choose another data directory (--data-dir)." : "";
+            throw new SandboxException($"Template '{name}' could not be built: {exception.Message}{advice}");
         }
         finally
         {
