@@ -12,10 +12,11 @@ public sealed partial class SandboxEngine : IDisposable
 
     /// <summary>Opens KVM.</summary>
     /// <param name="dataDirectory">Where images and templates are kept.</param>
-    /// <exception cref="KvmException">/dev/kvm cannot be used; the message says why and what to do.</exception>
-    public SandboxEngine(string dataDirectory)
+    /// <param name="kvmDevice">The device.</param>
+    /// <exception cref="KvmException">KVM cannot be used; the message says why and what to do.</exception>
+    public SandboxEngine(string dataDirectory, string kvmDevice = "/dev/kvm")
     {
-        Device = KvmDevice.Open();
+        Device = KvmDevice.Open(kvmDevice);
         DataDirectory = dataDirectory;
         Images = new ImageStore(dataDirectory);
     }
@@ -45,7 +46,7 @@ public sealed partial class SandboxEngine : IDisposable
                 return known;
             }
 
-            return _layers[image.Id] = new ImageLayer(image, Images.ReadManifest(name));
+            return _layers[image.Id] = new ImageLayer(image, () => Images.ReadManifest(name));
         }
     }
 
@@ -99,8 +100,12 @@ public sealed partial class SandboxEngine : IDisposable
 /// <summary>A sandbox cannot be made or started; the message is for the user.</summary>
 /// <param name="message">What is wrong and what to do.</param>
 /// <param name="error">The errno behind it, if there is one.</param>
-public sealed class SandboxException(string message, Abi.Errno error = Abi.Errno.None) : Exception(message)
+public class SandboxException(string message, Abi.Errno error = Abi.Errno.None) : Exception(message)
 {
     /// <summary>The errno behind it, if there is one.</summary>
     public Abi.Errno Error { get; } = error;
 }
+
+/// <summary>There is no template of that name; the message names those that there are.</summary>
+/// <param name="message">What is wrong and what to do.</param>
+public sealed class TemplateNotFoundException(string message) : SandboxException(message);

@@ -19,15 +19,15 @@ public sealed class TemplateStore
     private const string SnapshotName = "snapshot.bin";
     private const string ManifestName = "template.json";
 
-    private readonly SandboxEngine _engine;
+    private readonly SandboxEngine? _engine;
     private readonly string _directory;
     private readonly Dictionary<string, Template> _loaded = new(StringComparer.Ordinal);
 
     internal TemplateStore(SandboxEngine engine)
-    {
-        _engine = engine;
-        _directory = Path.Combine(engine.DataDirectory, "templates");
-    }
+        : this(engine.DataDirectory) => _engine = engine;
+
+    /// <summary>Templates of a data directory, to look at and to remove; KVM is not needed for that.</summary>
+    public TemplateStore(string dataDirectory) => _directory = Path.Combine(dataDirectory, "templates");
 
     /// <summary>Names of templates on disk.</summary>
     public IReadOnlyList<TemplateManifest> List()
@@ -60,7 +60,7 @@ public sealed class TemplateStore
     {
         if (_loaded.TryGetValue(name, out var loaded)) return loaded;
         var runtime = TemplateRuntime.Find(name) ?? throw NotFound(name);
-        var image = await _engine.OpenImageAsync(runtime.Image, progress, cancellationToken).ConfigureAwait(false);
+        var image = await Engine.OpenImageAsync(runtime.Image, progress, cancellationToken).ConfigureAwait(false);
         if (TryLoad(name, runtime, image) is { } found) return _loaded[name] = found;
         return _loaded[name] = await BuildAsync(name, runtime, image, always: false, progress, cancellationToken).ConfigureAwait(false);
     }
@@ -69,9 +69,11 @@ public sealed class TemplateStore
     public async Task<Template> BuildAsync(string name, IProgress<BuildStep>? progress = null, CancellationToken cancellationToken = default)
     {
         var runtime = TemplateRuntime.Find(name) ?? throw NotFound(name);
-        var image = await _engine.OpenImageAsync(runtime.Image, progress, cancellationToken).ConfigureAwait(false);
+        var image = await Engine.OpenImageAsync(runtime.Image, progress, cancellationToken).ConfigureAwait(false);
         return _loaded[name] = await BuildAsync(name, runtime, image, always: true, progress, cancellationToken).ConfigureAwait(false);
     }
+
+    private SandboxEngine Engine => _engine ?? throw new InvalidOperationException("This store was opened to look only.");
 
     private async Task<Template> BuildAsync(
         string name, TemplateRuntime runtime, ImageLayer image, bool always, IProgress<BuildStep>? progress, CancellationToken cancellationToken)
@@ -88,7 +90,7 @@ public sealed class TemplateStore
         {
             Directory.CreateDirectory(temporary);
             var started = HostClock.MonotonicNanoseconds;
-            var (memory, state, ranges) = TemplateBuilder.Build(_engine, runtime, image, cancellationToken);
+            var (memory, state, ranges) = TemplateBuilder.Build(Engine, runtime, image, cancellationToken);
             long used = SnapshotFile.Write(Path.Combine(temporary, SnapshotName), memory, state);
             var manifest = new TemplateManifest
             {
@@ -103,8 +105,10 @@ public sealed class TemplateStore
                 StateBytes = state.Length,
                 Checksum = "crc32c",
                 ImageRanges = ranges,
+                HotRanges = [],
                 BuildMilliseconds = (HostClock.MonotonicNanoseconds - started) / 1_000_000,
             };
+            manifest = manifest with { HotRanges = HotPages.Record(Engine, new Template(manifest, memory, state, image), runtime) };
             await File.WriteAllBytesAsync(
                 Path.Combine(temporary, ManifestName), JsonSerializer.SerializeToUtf8Bytes(manifest, TemplateJson.Default.TemplateManifest), cancellationToken).ConfigureAwait(false);
             cancellationToken.ThrowIfCancellationRequested();
@@ -118,7 +122,8 @@ public sealed class TemplateStore
         }
         catch (HostException exception)
         {
-            throw new SandboxException($"Template '{name}' could not be built: {exception.Message}");
+            string advice = exception.Errno is 28 or 122 ? " Or choose another data directory (--data-dir)." : "";
+            throw new SandboxException($"Template '{name}' could not be built: {exception.Message}{advice}");
         }
         finally
         {
@@ -146,7 +151,7 @@ public sealed class TemplateStore
         {
             if (!IsValidName(name)) return null;
             string path = Path.Combine(DirectoryOf(name), ManifestName);
-            return File.Exists(path) ? JsonSerializer.Deserialize(File.ReadAllBytes(path), TemplateJson.Default.TemplateManifest) : null;
+            return File.Exists(path) ? TemplateManifestReader.Read(File.ReadAllBytes(path)) : null;
         }
         catch (Exception exception) when (exception is JsonException or IOException)
         {
@@ -165,6 +170,7 @@ public sealed class TemplateStore
         Span<byte> schema = stackalloc byte[8];
         BinaryPrimitives.WriteUInt64LittleEndian(schema, SavedTypes.Instance.SchemaHash);
         Add(schema);
+        Add(Encoding.UTF8.GetBytes(typeof(TemplateStore).Assembly.ManifestModule.ModuleVersionId.ToString()));
         Add(Encoding.UTF8.GetBytes(typeof(VirtualMachine).Assembly.ManifestModule.ModuleVersionId.ToString()));
         Add(Encoding.UTF8.GetBytes(typeof(Kernel.Kernel).Assembly.ManifestModule.ModuleVersionId.ToString()));
         return hash.ToString("x16", CultureInfo.InvariantCulture);
@@ -177,8 +183,13 @@ public sealed class TemplateStore
 
     private static bool IsValidName(string name) => name.Length is > 0 and <= 64 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.') && name[0] is not ('.' or '-');
 
-    private static SandboxException NotFound(string name) =>
-        new($"There is no template '{name}'; there is: {string.Join(", ", TemplateRuntime.All.Select(runtime => runtime.Name))}. See: ramet template ls");
+    /// <summary>Names of the templates that can be built.</summary>
+    public static IEnumerable<string> KnownNames => TemplateRuntime.All.Select(runtime => runtime.Name);
+
+    private static TemplateNotFoundException NotFound(string name) =>
+        new(KnownNames.Contains(name, StringComparer.Ordinal)
+            ? $"template '{name}' is not built yet. Build it: ramet template build {name}"
+            : $"no template '{name}'.{Images.Specs.NearestName.Suggest(name, KnownNames)} Templates: {string.Join(", ", KnownNames)}.");
 
     private string DirectoryOf(string name) => Path.Combine(_directory, name);
 

@@ -1,7 +1,7 @@
 namespace Ramet.Images.Specs;
 
 /// <summary>Finds what a user probably meant by a misspelt name.</summary>
-internal static class NearestName
+public static class NearestName
 {
     /// <summary>The candidate at the smallest edit distance, if that is at most a third of the name (and at least one edit is allowed); else null.</summary>
     public static string? Find(string name, IEnumerable<string> candidates)

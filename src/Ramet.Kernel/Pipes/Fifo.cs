@@ -53,9 +53,11 @@ public sealed partial class Fifo
         var access = flags & OpenFlags.O_ACCMODE;
         bool nonBlocking = (flags & OpenFlags.O_NONBLOCK) != 0;
         if (access == OpenFlags.O_ACCMODE) return Errno.EINVAL;
-        if (access == OpenFlags.O_WRONLY && nonBlocking && pipe.Readers == 0) return Errno.ENXIO;
+        // A pipe without a name that is opened anew (/proc/self/fd/N, bash's <(...)) waits for nobody: what is in it may be all that comes.
+        bool isPipe = inode is AnonymousInode;
+        if (access == OpenFlags.O_WRONLY && nonBlocking && pipe.Readers == 0 && !isPipe) return Errno.ENXIO;
 
-        bool alone = (access == OpenFlags.O_RDONLY && pipe.Writers == 0) || (access == OpenFlags.O_WRONLY && pipe.Readers == 0);
+        bool alone = !isPipe && ((access == OpenFlags.O_RDONLY && pipe.Writers == 0) || (access == OpenFlags.O_WRONLY && pipe.Readers == 0));
         var end = new PipeEnd(pipe, inode, flags);
         pipe.Queue.Wake();
         if (alone) end.ExpectPartner();

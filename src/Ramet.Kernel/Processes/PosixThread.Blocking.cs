@@ -96,6 +96,7 @@ public sealed partial class PosixThread
         _uninterruptible = false;
         foreach (var waiter in _waiters) waiter.Detach();
         _waiters.Clear();
+        _uninterruptible = false;
         if (_timer is not null) Kernel.Timers.Cancel(_timer);
     }
 

@@ -92,7 +92,7 @@ internal static class FutexCalls
         var error = PollingTimeout.Read(thread, timeout, out long time);
         if (error != Errno.None || time == PollingTimeout.Infinite) return error;
         var kernel = thread.Kernel;
-        kernel.Vdso.RefreshIfStale();
+        kernel.Vdso?.RefreshIfStale();
         if (!absolute) thread.WaitUntil(PollingTimeout.DeadlineAfter(kernel, time));
         else if (realTime) thread.WaitUntil(PollingTimeout.DeadlineAfter(kernel, time - kernel.RealtimeNow));
         else thread.WaitUntil(time);

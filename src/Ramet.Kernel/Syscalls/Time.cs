@@ -38,7 +38,7 @@ internal static class TimeCalls
     [Syscall(SyscallNumber.gettimeofday)]
     internal static SyscallResult Gettimeofday(PosixThread thread, UserAddress tv, UserAddress tz)
     {
-        thread.Kernel.Vdso.RefreshIfStale();
+        thread.Kernel.Vdso?.RefreshIfStale();
         if (!tv.IsNull && !thread.Memory.User.TryWrite(tv, PollingTimeout.ToTimeval(thread.Kernel.RealtimeNow))) return Errno.EFAULT;
         return tz.IsNull || thread.Memory.User.TryWrite(tz, default(TimeZoneStructure)) ? 0 : Errno.EFAULT;
     }
@@ -97,7 +97,7 @@ internal static class TimeCalls
     internal static Errno ReadClock(PosixThread thread, ClockId clock, out long now)
     {
         var kernel = thread.Kernel;
-        kernel.Vdso.RefreshIfStale();
+        kernel.Vdso?.RefreshIfStale();
         now = 0;
         switch (clock)
         {

@@ -1,0 +1,103 @@
+using System.CommandLine;
+using Ramet.Cli.Input;
+using Ramet.Cli.Output;
+using Ramet.Kernel;
+using Ramet.Sandboxes;
+
+namespace Ramet.Cli.Commands;
+
+/// <summary><c>ramet run</c>: a command of an image in a fresh sandbox.</summary>
+internal static class RunCommand
+{
+    /// <summary>Defines the command.</summary>
+    public static Command Create(GlobalOptions globals)
+    {
+        var image = new Option<string>("--image") { Description = "The image.", HelpName = "NAME", DefaultValueFactory = _ => "python" };
+        image.CompletionSources.Add(context => ImageCommands.CompleteNames(globals, context));
+        var environment = new Option<string[]>("--env", "-e") { Description = "Sets a variable; without '=', passes this shell's on. May be repeated.", HelpName = "NAME=VALUE", AllowMultipleArgumentsPerToken = false };
+        var directory = new Option<string?>("--workdir", "-w") { Description = "Working directory. Default: the image's.", HelpName = "DIR" };
+        var interactive = Flag.Create("--interactive", "-i", "Passes stdin on even when it is a terminal. Other stdin is always passed on.");
+        var strace = Flag.Create("--strace", null, "Prints each system call, with arguments and result, on stderr.");
+        var stats = Flag.Create("--stats", null, "Prints times, memory, system calls and faults on stderr at the end.");
+        var limits = new LimitOptions(512UL << 20, timeout: null);
+        var words = new Argument<string[]>("COMMAND") { Description = "The program, and its arguments.", Arity = ArgumentArity.ZeroOrMore };
+        var command = new TaughtCommand("run", "Runs a command of an image in a fresh sandbox.")
+        {
+            TakesProgram = true,
+            Notes = """
+                Notes:
+                  The sandbox begins with the image's files and loses what it wrote when it ends. Ramet's options end at the first
+                  word that is not one, or at '--'. stdin, stdout and stderr are passed on as they are, and so is the exit code.
+                """,
+            Examples =
+            [
+                ("ramet run -- python3 -c 'print(1+1)'", "Python from the image, started from nothing."),
+                ("echo 'a b c' | ramet run -- wc -w", "Input, output and exit code are the program's."),
+                ("ramet run -m 64M -t 5s -e LANG=C -w /tmp -- sh -c 'pwd; env'", "Limits, environment and working directory."),
+                ("ramet run --strace -- cat /etc/hostname", "What the program asks the kernel for."),
+            ],
+        };
+        foreach (var option in (Option[])[image, environment, directory, interactive, strace, stats])
+            command.Options.Add(option);
+        limits.AddTo(command);
+        command.Arguments.Add(words);
+        command.SetAction(parse => Run(
+            globals.DataDirectory(parse), globals.KvmDevice(parse), parse.GetValue(image)!, parse.GetValue(words) ?? [], ReadEnvironment(parse.GetValue(environment) ?? []),
+            parse.GetValue(directory), parse.Has(interactive),
+            limits.Read(parse) with { Output = new OutputPassthrough(), Tracer = parse.Has(strace) ? new StraceWriter() : null }, parse.Has(stats)));
+        return command;
+    }
+
+    private static int Run(
+        string dataDirectory, string kvmDevice, string imageName, string[] words, List<KeyValuePair<string, string>> environment, string? workingDirectory, bool interactive,
+        SandboxOptions options, bool stats)
+    {
+        if (words.Length == 0 || words[0].Length == 0) throw new UsageException("no COMMAND given: name a program, such as: ramet run -- ls /");
+        if (workingDirectory is not (null or ['/', ..])) throw new UsageException($"--workdir '{workingDirectory}' is not an absolute path.");
+        using var interruption = new Interruption();
+        using var engine = Engine.Open(dataDirectory, kvmDevice);
+        StartupTrace.Mark("KVM opened");
+        var image = Engine.OpenImage(engine, imageName, interruption);
+        StartupTrace.Mark("image opened");
+
+        Dictionary<string, string> variables = new(image.Manifest.Environment, StringComparer.Ordinal);
+        variables.TryAdd("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        variables.TryAdd("HOME", "/root");
+        foreach (var (name, value) in environment) variables[name] = value;
+        var program = new MainProgram
+        {
+            Path = words[0],
+            Arguments = words,
+            Environment = [.. variables.Select(variable => $"{variable.Key}={variable.Value}")],
+            WorkingDirectory = workingDirectory ?? image.Manifest.WorkingDirectory,
+        };
+        using var sandbox = engine.Start(image, program, options);
+        StartupTrace.Mark("sandbox started");
+        using var kill = interruption.Token.UnsafeRegister(static state => ((Sandbox)state!).Kill(), sandbox);
+        if (interactive || !StandardStream.IsTerminal(0)) InputPump.Start(sandbox);
+        else sandbox.CloseInput();
+        sandbox.Drive();
+        var result = sandbox.Wait();
+        StartupTrace.Mark("sandbox ended");
+        if (interruption.ExitCode != 0) return interruption.ExitCode;
+        if (result.Message is { } message) Message.Write(message);
+        if (stats) Statistics.Write(sandbox, options);
+        return result.ExitCode;
+    }
+
+    private static List<KeyValuePair<string, string>> ReadEnvironment(string[] settings)
+    {
+        List<KeyValuePair<string, string>> variables = [];
+        foreach (string setting in settings)
+        {
+            int equals = setting.IndexOf('=', StringComparison.Ordinal);
+            string name = equals < 0 ? setting : setting[..equals];
+            if (name.Length == 0) throw new UsageException($"--env '{setting}' has no name: write NAME=VALUE.");
+            string value = equals >= 0 ? setting[(equals + 1)..] : Environment.GetEnvironmentVariable(name)
+                ?? throw new UsageException($"--env {name}: this shell has no such variable. Write {name}=VALUE.");
+            variables.Add(KeyValuePair.Create(name, value));
+        }
+
+        return variables;
+    }
+}
