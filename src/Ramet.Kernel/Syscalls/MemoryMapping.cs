@@ -28,6 +28,12 @@ internal static class MemoryMapping
             if (!file.CanRead) return Errno.EACCES;
             mayWrite = file.CanWrite || !shared;
             if (shared && (prot & MemoryProtection.PROT_WRITE) != 0 && !file.CanWrite) return Errno.EACCES;
+            if (shared && IsSealedAgainstWriting(file))
+            {
+                if ((prot & MemoryProtection.PROT_WRITE) != 0) return Errno.EPERM;
+                mayWrite = false;
+            }
+
             source = file.GetMemoryObject();
             if (source is null) return Errno.ENODEV;
             if (offset + (long)Math.Min(length, long.MaxValue / 2) < 0) return Errno.EOVERFLOW;
@@ -134,6 +140,12 @@ internal static class MemoryMapping
 
     [Syscall(SyscallNumber.munlockall)]
     internal static SyscallResult Munlockall(PosixThread thread) => 0;
+
+    private static bool IsSealedAgainstWriting(FileDescription file)
+    {
+        var seals = file.GetSeals();
+        return !seals.IsError && ((FileSeals)seals.Value & (FileSeals.F_SEAL_WRITE | FileSeals.F_SEAL_FUTURE_WRITE)) != 0;
+    }
 
     private static SyscallResult Lock(PosixThread thread, ulong address, ulong length, bool populate)
     {
