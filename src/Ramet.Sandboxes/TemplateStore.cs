@@ -151,7 +151,7 @@ public sealed class TemplateStore
         {
             if (!IsValidName(name)) return null;
             string path = Path.Combine(DirectoryOf(name), ManifestName);
-            return File.Exists(path) ? JsonSerializer.Deserialize(File.ReadAllBytes(path), TemplateJson.Default.TemplateManifest) : null;
+            return File.Exists(path) ? TemplateManifestReader.Read(File.ReadAllBytes(path)) : null;
         }
         catch (Exception exception) when (exception is JsonException or IOException)
         {
