@@ -70,6 +70,7 @@ public sealed partial class PosixThread
             Handlers = (request.Flags & CloneFlags.CLONE_SIGHAND) != 0 ? Process.Handlers : Process.Handlers.Clone(),
         };
         process.InheritAttributes(Process);
+        process.WatchCpuLimit();
         parent.Children.Add(process);
         Kernel.Processes.Add(process);
         return process;

@@ -1,3 +1,4 @@
+using Ramet.Kernel.Files;
 using Ramet.Kernel.Memory;
 using Ramet.Kernel.Processes;
 using Ramet.Kernel.Signals;
@@ -42,11 +43,11 @@ internal static class Waiting
         if (found is null) return result;
         var user = thread.Memory.User;
         if (!wstatus.IsNull && !user.TryWrite(wstatus, status)) return Errno.EFAULT;
-        if (!rusage.IsNull && !ResourceUsage.TryWrite(user, rusage, time)) return Errno.EFAULT;
+        if (!rusage.IsNull && !ResourceUsage.TryWrite(user, rusage, time, Peak(found))) return Errno.EFAULT;
         return found.Pid;
     }
 
-    [Syscall(SyscallNumber.waitid, Missing = "P_PIDFD")]
+    [Syscall(SyscallNumber.waitid)]
     internal static SyscallResult Waitid(PosixThread thread, int which, int pid, UserAddress infop, WaitOptions options, UserAddress rusage)
     {
         const WaitOptions Events = WaitOptions.WEXITED | WaitOptions.WSTOPPED | WaitOptions.WCONTINUED;
@@ -67,7 +68,9 @@ internal static class Waiting
             case P_PIDFD when pid < 0:
                 return Errno.EINVAL;
             case P_PIDFD:
-                return Errno.EBADF;
+                if (thread.Files.Get(pid) is not PidFd description) return Errno.EBADF;
+                selects = child => child == description.Process;
+                break;
             default:
                 return Errno.EINVAL;
         }
@@ -78,9 +81,11 @@ internal static class Waiting
         bytes.Clear();
         if (found is not null) Describe(found, status).Write(bytes);
         if (!infop.IsNull && thread.Memory.User.Write(infop, bytes) != bytes.Length) return Errno.EFAULT;
-        if (found is not null && !rusage.IsNull && !ResourceUsage.TryWrite(thread.Memory.User, rusage, time)) return Errno.EFAULT;
+        if (found is not null && !rusage.IsNull && !ResourceUsage.TryWrite(thread.Memory.User, rusage, time, Peak(found))) return Errno.EFAULT;
         return 0;
     }
+
+    private static long Peak(Process child) => Math.Max(child.PeakResidentKilobytes, child.ChildrenPeakKilobytes);
 
     private static SignalInfo Describe(Process child, int status)
     {
