@@ -203,7 +203,7 @@ CASE(hundreds_of_short_processes)
 
 CASE(threads_come_and_go_while_others_fork)
 {
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 8; i++) {
         pthread_t threads[2] = { start(map_and_unmap, (void *)1), start(map_and_unmap, (void *)2) };
         IN_CHILD { CHECK(getpid() > 0); }
         join_all(threads, 2);
@@ -253,7 +253,7 @@ CASE(freed_memory_can_be_used_again)
 {
     /* Together more than a sandbox has. */
     size_t size = 60ul << 20;
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 12; i++) {
         char *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         CHECK(map != MAP_FAILED);
         for (size_t k = 0; k < size; k += PAGE) map[k] = 1;
