@@ -49,6 +49,7 @@ public sealed partial class Kernel
     public static Kernel Create(KernelPorts ports, ResourceLimits limits)
     {
         var kernel = new Kernel { _ports = ports, Limits = limits };
+        kernel.Buffers.Limit = BufferLimit(limits);
         kernel.Frames = new FrameAllocator(kernel);
         kernel.Scheduler = new Scheduler(kernel);
         kernel.Processes = new ProcessTable(kernel);
@@ -107,7 +108,12 @@ public sealed partial class Kernel
     public static Kernel Restore(KernelPorts ports, ReadOnlyMemory<byte> state, ResourceLimits? limits = null)
     {
         var kernel = StateSerializer.Load<Kernel>(state, ports);
-        if (limits is not null) kernel.Limits = limits;
+        if (limits is not null)
+        {
+            kernel.Limits = limits;
+            kernel.Buffers.Limit = BufferLimit(limits);
+        }
+
         lock (kernel.Lock)
         {
             kernel.Generation++;
@@ -142,6 +148,9 @@ public sealed partial class Kernel
         BootId = new Guid(bytes);
         HostName = "ramet-" + Convert.ToHexStringLower(bytes[..4]);
     }
+
+    /// <summary>Pipes and sockets hold memory of the host beside the sandbox's RAM: a quarter of that at most.</summary>
+    private static long BufferLimit(ResourceLimits limits) => Math.Clamp((long)(limits.MemoryBytes / 4), 1L << 20, 64L << 20);
 
     private ResourceLimitSet DefaultLimits()
     {

@@ -53,6 +53,7 @@ public sealed partial class SandboxEngine
         if (!request.OpenInput) sandbox.CloseInput();
         request.OnStarted?.Invoke(sandbox);
         sandbox.StopAtReply();
+        HotPages.Provide(sandbox, template);
         sandbox.PostToRunner(new RunnerRequest(request, RunnerFlags.None));
         sandbox.Drive(() => sandbox.RunnerReplied);
         if (Environment.GetEnvironmentVariable("RDBG") != null) Console.Error.WriteLine(sandbox.RunnerDetails);

@@ -37,7 +37,10 @@ public sealed record TemplateManifest
     public required string Checksum { get; init; }
 
     /// <summary>Ranges of image data that forks reach from the start: address and length in guest-physical bytes.</summary>
-    public required IReadOnlyList<ImageRange> ImageRanges { get; init; }
+    public required IReadOnlyList<MemoryRange> ImageRanges { get; init; }
+
+    /// <summary>Ranges of RAM that runs of typical code write: they are backed by the host in advance, before code runs.</summary>
+    public required IReadOnlyList<MemoryRange> HotRanges { get; init; }
 
     /// <summary>How long the build took, ms.</summary>
     public required long BuildMilliseconds { get; init; }
@@ -46,10 +49,10 @@ public sealed record TemplateManifest
     public string ToJson() => System.Text.Json.JsonSerializer.Serialize(this, TemplateJson.Default.TemplateManifest);
 }
 
-/// <summary>A range of attached image data.</summary>
+/// <summary>A range of guest-physical memory.</summary>
 /// <param name="Address">Guest-physical address.</param>
 /// <param name="Length">Bytes.</param>
-public sealed record ImageRange(ulong Address, ulong Length);
+public sealed record MemoryRange(ulong Address, ulong Length);
 
 /// <summary>A template that is loaded: sealed memory and kernel state, from which sandboxes are forked.</summary>
 public sealed class Template : IDisposable

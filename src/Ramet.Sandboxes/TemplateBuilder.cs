@@ -13,7 +13,7 @@ internal static class TemplateBuilder
 
     /// <summary>Builds the parts of a template.</summary>
     /// <exception cref="SandboxException">The runtime ended or hung before its runner was ready.</exception>
-    public static (MemoryTemplate Memory, byte[] State, IReadOnlyList<ImageRange> Ranges) Build(
+    public static (MemoryTemplate Memory, byte[] State, IReadOnlyList<MemoryRange> Ranges) Build(
         SandboxEngine engine, TemplateRuntime runtime, ImageLayer image, CancellationToken cancellationToken)
     {
         var options = new SandboxOptions { MemoryBytes = 2UL << 30, Timeout = Limit };
@@ -52,6 +52,6 @@ internal static class TemplateBuilder
 
         byte[] state = kernel.Save();
         var memory = machine.Memory.Freeze(kernel.Frames.Extent, SpareBytes);
-        return (memory, state, [.. machine.Memory.GetAttachedImageRanges().Select(range => new ImageRange(range.Address, range.Length))]);
+        return (memory, state, [.. machine.Memory.GetAttachedImageRanges().Select(range => new MemoryRange(range.Address, range.Length))]);
     }
 }

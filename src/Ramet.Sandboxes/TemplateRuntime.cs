@@ -8,8 +8,10 @@ namespace Ramet.Sandboxes;
 /// <param name="RunnerSource">The source.</param>
 /// <param name="Command">The command that starts it.</param>
 /// <param name="Environment">NAME=value.</param>
+/// <param name="TypicalCode">Programs whose common page writes are provided for in every fork.</param>
 internal sealed record TemplateRuntime(
-    string Name, string Language, string Image, string RunnerPath, ReadOnlyMemory<byte> RunnerSource, IReadOnlyList<string> Command, IReadOnlyList<string> Environment)
+    string Name, string Language, string Image, string RunnerPath, ReadOnlyMemory<byte> RunnerSource, IReadOnlyList<string> Command, IReadOnlyList<string> Environment,
+    IReadOnlyList<string> TypicalCode)
 {
     private const string RunnerDirectory = "/usr/lib/ramet/";
 
@@ -29,7 +31,8 @@ internal sealed record TemplateRuntime(
                 "LANG=C.UTF-8",
                 "RAMET_CHANNEL=3",
                 "OPENBLAS_NUM_THREADS=1",
-            ]),
+            ],
+            ["print(1+1)", "import numpy as np\nprint(np.random.rand(3))", "x = [i * i for i in range(100)]\nprint(sum(x))"]),
     ];
 
     /// <summary>The runtime of a template, or null.</summary>

@@ -105,8 +105,10 @@ public sealed class TemplateStore
                 StateBytes = state.Length,
                 Checksum = "crc32c",
                 ImageRanges = ranges,
+                HotRanges = [],
                 BuildMilliseconds = (HostClock.MonotonicNanoseconds - started) / 1_000_000,
             };
+            manifest = manifest with { HotRanges = HotPages.Record(Engine, new Template(manifest, memory, state, image), runtime) };
             await File.WriteAllBytesAsync(
                 Path.Combine(temporary, ManifestName), JsonSerializer.SerializeToUtf8Bytes(manifest, TemplateJson.Default.TemplateManifest), cancellationToken).ConfigureAwait(false);
             cancellationToken.ThrowIfCancellationRequested();
@@ -167,6 +169,7 @@ public sealed class TemplateStore
         Span<byte> schema = stackalloc byte[8];
         BinaryPrimitives.WriteUInt64LittleEndian(schema, SavedTypes.Instance.SchemaHash);
         Add(schema);
+        Add(Encoding.UTF8.GetBytes(typeof(TemplateStore).Assembly.ManifestModule.ModuleVersionId.ToString()));
         Add(Encoding.UTF8.GetBytes(typeof(VirtualMachine).Assembly.ManifestModule.ModuleVersionId.ToString()));
         Add(Encoding.UTF8.GetBytes(typeof(Kernel.Kernel).Assembly.ManifestModule.ModuleVersionId.ToString()));
         return hash.ToString("x16", CultureInfo.InvariantCulture);

@@ -154,7 +154,7 @@ internal sealed class ExecutableOpener(PosixThread thread) : IProgramOpener
     public Errno Check(Dentry dentry)
     {
         var inode = dentry.Inode;
-        if (inode.IsDirectory || !inode.IsRegular) return Errno.EACCES;
+        if (inode.IsDirectory || !inode.IsRegular || (dentry.Mount.Flags & MountFlags.MS_NOEXEC) != 0) return Errno.EACCES;
         const InodeMode Execute = InodeMode.S_IXUSR | InodeMode.S_IXGRP | InodeMode.S_IXOTH;
         return (inode.Mode & Execute) == 0 ? Errno.EACCES : Permissions.Check(thread, inode, AccessMode.X_OK);
     }

@@ -35,7 +35,6 @@ public sealed partial class Process
     internal void ResetForExec()
     {
         Dumpable = 1;
-        ParentDeathSignal = 0;
         MembarrierRegistrations = 0;
         DeletePosixTimers();
     }

@@ -61,6 +61,7 @@ public sealed partial class Process
         IsZombie = true;
         ExitStatus = IsExiting ? _groupExitStatus : status;
         IsExiting = true;
+        StopTimers();
         Kernel.OnProcessEnded(this);
         AdoptChildren();
         ExitEvents.Wake();
