@@ -46,7 +46,7 @@ public sealed partial class SandboxEngine : IDisposable
                 return known;
             }
 
-            return _layers[image.Id] = new ImageLayer(image, Images.ReadManifest(name));
+            return _layers[image.Id] = new ImageLayer(image, () => Images.ReadManifest(name));
         }
     }
 

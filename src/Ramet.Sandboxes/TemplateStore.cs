@@ -122,7 +122,8 @@ public sealed class TemplateStore
         }
         catch (HostException exception)
         {
-            throw new SandboxException($"Template '{name}' could not be built: {exception.Message}");
+            string advice = exception.Errno is 28 or 122 ? " Or choose another data directory (--data-dir)." : "";
+            throw new SandboxException($"Template '{name}' could not be built: {exception.Message}{advice}");
         }
         finally
         {
@@ -150,7 +151,7 @@ public sealed class TemplateStore
         {
             if (!IsValidName(name)) return null;
             string path = Path.Combine(DirectoryOf(name), ManifestName);
-            return File.Exists(path) ? JsonSerializer.Deserialize(File.ReadAllBytes(path), TemplateJson.Default.TemplateManifest) : null;
+            return File.Exists(path) ? TemplateManifestReader.Read(File.ReadAllBytes(path)) : null;
         }
         catch (Exception exception) when (exception is JsonException or IOException)
         {

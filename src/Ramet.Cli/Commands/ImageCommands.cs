@@ -113,14 +113,14 @@ internal static class ImageCommands
 
     private static Command CreateInspect(GlobalOptions globals)
     {
-        var name = NamesArgument(globals);
-        name.Arity = ArgumentArity.ExactlyOne;
+        var name = new Argument<string>("NAME") { Description = "The image." };
+        name.CompletionSources.Add(context => CompleteNames(globals, context));
         var command = new TaughtCommand("inspect", "Prints what an image is made of, as JSON.");
         command.Arguments.Add(name);
         command.SetAction(parse =>
         {
             var store = new ImageStore(globals.DataDirectory(parse));
-            string wanted = parse.GetValue(name)![0];
+            string wanted = parse.GetValue(name)!;
             // Read first: a damaged or unknown one gets its message.
             _ = store.ReadManifest(wanted);
             StandardStream.Write(1, File.ReadAllBytes(Path.Combine(store.DirectoryOf(wanted), "image.json")));
