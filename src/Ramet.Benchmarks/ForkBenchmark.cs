@@ -46,6 +46,7 @@ public sealed class ForkBenchmark(SandboxEngine engine, Template template)
         report.BaselineSpawn.Add(Since(started));
         machine.Dispose();
 
+        engine.WaitForTeardown();
         started = HostClock.MonotonicNanoseconds;
         var sandbox = engine.Fork(template, s_options);
         report.Fork.Add(Since(started));
@@ -59,6 +60,7 @@ public sealed class ForkBenchmark(SandboxEngine engine, Template template)
 
     private (ExecResult Result, double Microseconds) Execute(Check check)
     {
+        engine.WaitForTeardown();
         long started = HostClock.MonotonicNanoseconds;
         var result = engine.Execute(template, new ExecRequest { Code = check.Code }, s_options);
         double time = Since(started);

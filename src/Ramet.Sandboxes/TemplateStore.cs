@@ -90,31 +90,21 @@ public sealed class TemplateStore
         {
             Directory.CreateDirectory(temporary);
             var started = HostClock.MonotonicNanoseconds;
-            var (memory, state, ranges) = TemplateBuilder.Build(Engine, runtime, image, cancellationToken);
-            long used = SnapshotFile.Write(Path.Combine(temporary, SnapshotName), memory, state);
-            var manifest = new TemplateManifest
+            var built = TemplateBuilder.Build(Engine, runtime, image, cancellationToken);
+            long used = SnapshotFile.Write(Path.Combine(temporary, SnapshotName), built.Memory, built.State.Span);
+            var manifest = built.Manifest with
             {
                 Name = name,
-                Runtime = runtime.Language,
-                Image = runtime.Image,
-                ImageId = image.Id,
                 Fingerprint = FingerprintOf(runtime, image),
-                Created = TimeProvider.System.GetUtcNow(),
-                MemoryBytes = (long)memory.Length,
                 UsedBytes = used,
-                StateBytes = state.Length,
-                Checksum = "crc32c",
-                ImageRanges = ranges,
-                HotRanges = [],
                 BuildMilliseconds = (HostClock.MonotonicNanoseconds - started) / 1_000_000,
             };
-            manifest = manifest with { HotRanges = HotPages.Record(Engine, new Template(manifest, memory, state, image), runtime) };
             await File.WriteAllBytesAsync(
                 Path.Combine(temporary, ManifestName), JsonSerializer.SerializeToUtf8Bytes(manifest, TemplateJson.Default.TemplateManifest), cancellationToken).ConfigureAwait(false);
             cancellationToken.ThrowIfCancellationRequested();
             Discard(name);
             Directory.Move(temporary, DirectoryOf(name));
-            return new Template(manifest, memory, state, image);
+            return new Template(manifest, built.Memory, built.State, image);
         }
         catch (IOException exception)
         {
