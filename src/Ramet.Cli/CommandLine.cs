@@ -20,7 +20,7 @@ internal static class CommandLine
     private const int BrokenPipe = 128 + 13;
 
     // Plain strings and a switch: generic code over tuples or delegates would have to be compiled at start-up.
-    private static readonly string[] s_commands = ["exec", "run", "template", "image", "doctor", "completion", "docs"];
+    private static readonly string[] s_commands = ["exec", "run", "template", "image", "doctor", "completion", "bench", "docs"];
 
     /// <summary>Does what the arguments say.</summary>
     public static int Run(string[] args)
@@ -61,6 +61,7 @@ internal static class CommandLine
         "template" => TemplateCommands.Create(globals),
         "image" => ImageCommands.Create(globals),
         "doctor" => DoctorCommand.Create(globals),
+        "bench" => BenchCommand.Create(globals),
         "docs" => DocsCommand.Create(),
         _ => CompletionCommand.Create(globals),
     };
