@@ -20,7 +20,7 @@ internal static class CommandLine
     private const int BrokenPipe = 128 + 13;
 
     // Plain strings and a switch: generic code over tuples or delegates would have to be compiled at start-up.
-    private static readonly string[] s_commands = ["exec", "run", "template", "image", "doctor", "bench", "completion", "docs"];
+    private static readonly string[] s_commands = ["exec", "run", "template", "image", "doctor", "completion", "bench", "docs"];
 
     /// <summary>Does what the arguments say.</summary>
     public static int Run(string[] args)

@@ -18,7 +18,7 @@ public sealed partial class SandboxEngine : IDisposable
     {
         Device = KvmDevice.Open(kvmDevice);
         DataDirectory = dataDirectory;
-        Images = new ImageStore(dataDirectory);
+        Images = new ImageStore(dataDirectory, PythonByteCode.StoreOptions(kvmDevice));
         Reaper = new Reaper(Threads);
     }
 

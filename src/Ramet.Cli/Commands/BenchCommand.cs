@@ -3,19 +3,21 @@ using Ramet.Benchmarks;
 
 namespace Ramet.Cli.Commands;
 
-/// <summary><c>ramet bench</c>: the benchmarks, with the command line's own way to engines, images and templates.</summary>
+/// <summary><c>ramet bench</c>: measurements, with progress while images and templates are built.</summary>
 internal static class BenchCommand
 {
-    public static Command Create(GlobalOptions globals) => BenchCommands.Create(
-        new BenchHost(parse => Engine.Open(globals.DataDirectory(parse), globals.KvmDevice(parse)))
-        {
-            OpenTemplate = (engine, name) => Interruptible(interruption => Engine.Build(interruption, (progress, token) => engine.Templates.EnsureAsync(name, progress, token))),
-            OpenImage = (engine, name) => Interruptible(interruption => Engine.OpenImage(engine, name, interruption)),
-        });
-
-    private static T Interruptible<T>(Func<Interruption, T> build)
+    /// <summary>Makes the command.</summary>
+    public static Command Create(GlobalOptions globals) => BenchCommands.Create(new BenchHost(parse => Engine.Open(globals.DataDirectory(parse), globals.KvmDevice(parse)))
     {
-        using var interruption = new Interruption();
-        return build(interruption);
-    }
+        OpenTemplate = static (engine, name) =>
+        {
+            using var interruption = new Interruption();
+            return Engine.Build(interruption, (progress, token) => engine.Templates.EnsureAsync(name, progress, token));
+        },
+        OpenImage = static (engine, name) =>
+        {
+            using var interruption = new Interruption();
+            return Engine.OpenImage(engine, name, interruption);
+        },
+    });
 }
