@@ -70,6 +70,20 @@ public sealed partial class ByteRing
         return done;
     }
 
+    /// <summary>Copies bytes at the front without taking them. Returns how many.</summary>
+    public int Peek(Span<byte> destination)
+    {
+        int count = Math.Min(destination.Length, Count);
+        if (count == 0) return 0;
+        int first = Math.Min(count, _bytes.Length - _head);
+        _bytes.AsSpan(_head, first).CopyTo(destination);
+        _bytes.AsSpan(0, count - first).CopyTo(destination[first..]);
+        return count;
+    }
+
+    /// <summary>Makes sure that this many bytes can be appended. False: they do not fit, or the budget is spent.</summary>
+    public bool EnsureRoom(Kernel kernel, int count) => count <= Free && Reserve(kernel, count) >= count;
+
     /// <summary>Forgets bytes at the front.</summary>
     public void Drop(int count)
     {

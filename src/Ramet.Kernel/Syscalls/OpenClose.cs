@@ -3,6 +3,7 @@ using Ramet.Kernel.Files;
 using Ramet.Kernel.Memory;
 using Ramet.Kernel.Pipes;
 using Ramet.Kernel.Processes;
+using Ramet.Kernel.Terminals;
 
 namespace Ramet.Kernel.Syscalls;
 
@@ -142,15 +143,20 @@ internal static class OpenClose
                 if (error != Errno.None) return error;
             }
 
-            var opened = (flags & ~Creation & ~TemporaryBit) | OpenFlags.O_LARGEFILE;
-            var result = inode.Open(thread, opened, out description);
+            var kept = (flags & ~Creation & ~TemporaryBit) | OpenFlags.O_LARGEFILE;
+            var result = inode.Open(thread, kept, out description);
             if (result.IsBlocked && thread.ResumeState is PipeEnd waiting) waiting.Dentry = dentry;
             if (description is null) return result;
         }
 
         if (inode is not AnonymousInode) description.Dentry ??= dentry;
         error = thread.Files.Install(description, (flags & OpenFlags.O_CLOEXEC) != 0, out int descriptor);
-        if (error == Errno.None) return descriptor;
+        if (error == Errno.None)
+        {
+            if (description is TerminalDescription { CanRead: true } opened && (flags & OpenFlags.O_NOCTTY) == 0) opened.Terminal.AcquireOnOpen(thread.Process);
+            return descriptor;
+        }
+
         description.Release(thread.Kernel);
         return error;
     }
