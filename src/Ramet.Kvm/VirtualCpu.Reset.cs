@@ -41,6 +41,37 @@ public sealed unsafe partial class VirtualCpu
         return _invalid.Count == 0 || TryForget();
     }
 
+    /// <summary>All registers as KVM has them, by the structure that they are read in: for tests and diagnosis. Valid after a Run.</summary>
+    /// <exception cref="KvmException">KVM refuses.</exception>
+    public IReadOnlyDictionary<string, byte[]> ReadHardwareState()
+    {
+        ReadOnlySpan<(string Name, nuint Request, int Size)> kinds =
+        [
+            ("registers", KvmAbi.KVM_GET_REGS, 144), ("segments and control registers", KvmAbi.KVM_GET_SREGS, 312), ("debug registers", KvmAbi.KVM_GET_DEBUGREGS, 128),
+            ("XCR", KvmAbi.KVM_GET_XCRS, 392), ("events", KvmAbi.KVM_GET_VCPU_EVENTS, 64), ("extended state", KvmAbi.KVM_GET_XSAVE, 4096),
+        ];
+        var state = new Dictionary<string, byte[]>(StringComparer.Ordinal);
+        foreach (var (name, request, size) in kinds)
+        {
+            var bytes = new byte[size];
+            // SAFETY: the buffer has the size of the structure that the request fills, and is pinned.
+            fixed (byte* p = bytes)
+                KvmDevice.Check(Libc.Ioctl(_fd, request, (nint)p), "Reading a virtual CPU's " + name);
+            state[name] = bytes;
+        }
+        ReadOnlySpan<uint> msrs = [KvmAbi.MSR_STAR, KvmAbi.MSR_LSTAR, 0xC0000083, KvmAbi.MSR_SYSCALL_MASK, 0xC0000100, 0xC0000101, 0xC0000102, KvmAbi.MSR_TSC_AUX, 0x174, 0x175, 0x176, 0x277];
+        var buffer = stackalloc byte[8 + sizeof(KvmMsr)];
+        foreach (var msr in msrs)
+        {
+            *(ulong*)buffer = 1;
+            *(KvmMsr*)(buffer + 8) = new KvmMsr(msr, 0);
+            // SAFETY: the buffer holds the header and the one entry that it counts. An MSR that KVM does not have is left out.
+            if (Libc.Ioctl(_fd, KvmAbi.KVM_GET_MSRS, (nint)buffer) == 1)
+                state[$"MSR 0x{msr:x}"] = BitConverter.GetBytes(((KvmMsr*)(buffer + 8))->Data);
+        }
+        return state;
+    }
+
     private bool TryResetRegisters()
     {
         KvmVcpuEvents events;
@@ -50,7 +81,8 @@ public sealed unsafe partial class VirtualCpu
         // SAFETY: the kernel fills the first struct on our stack and reads both.
         if (Libc.Ioctl(_fd, KvmAbi.KVM_GET_VCPU_EVENTS, (nint)(&events)) < 0)
             return false;
-        events.ExceptionInjected = events.ExceptionPending = events.InterruptInjected = 0;
+        events.ExceptionInjected = events.ExceptionPending = events.InterruptInjected = events.ExceptionNumber = events.ExceptionHasErrorCode = 0;
+        events.ExceptionErrorCode = 0;
         if (Libc.Ioctl(_fd, KvmAbi.KVM_SET_VCPU_EVENTS, (nint)(&events)) < 0 || Libc.Ioctl(_fd, KvmAbi.KVM_SET_DEBUGREGS, (nint)(&debug)) < 0)
             return false;
         try
