@@ -79,11 +79,10 @@ UNUSED static void conf_end(char kind, const char *file, int line, const char *f
 #define SKIP(...) conf_end('S', __FILE__, __LINE__, __VA_ARGS__)
 
 /* The expression must be true. */
-#define CHECK(expr) do { errno = 0; if (!(expr)) { int e_ = errno; FAIL("%s errno=%d (%s)", #expr, e_, strerror(e_)); } } while (0)
+#define CHECK(expr) do { if (!(expr)) { int e_ = errno; FAIL("%s errno=%d (%s)", #expr, e_, strerror(e_)); } } while (0)
 
 /* Two integers must be equal. */
 #define CHECK_EQ(actual, expected) do { \
-    errno = 0; \
     long long a_ = (long long)(actual); int e_ = errno; long long x_ = (long long)(expected); \
     if (a_ != x_) FAIL("%s is %lld (0x%llx), not %s = %lld errno=%d (%s)", #actual, a_, a_, #expected, x_, e_, strerror(e_)); } while (0)
 
@@ -283,6 +282,12 @@ int main(int argc, char **argv)
         }
     }
 
+    /* Whoever started this may ignore or block signals (.NET ignores SIGPIPE); cases begin with the defaults. */
+    struct sigaction normal = { .sa_handler = SIG_DFL };
+    sigset_t none;
+    for (int number = 1; number < NSIG; number++) sigaction(number, &normal, NULL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     struct sigaction alarm_action = { .sa_handler = conf_time_is_up };
     sigaction(SIGALRM, &alarm_action, NULL);
     int count = 0;

@@ -347,13 +347,11 @@ CASE(madvise_errors_and_hints)
 
 CASE(madvise_populate)
 {
-    char *map = MAP(8 * PAGE);
-    unsigned char present[8];
+    char *map = MAP(512 * PAGE);
+    unsigned char present[512];
     OK(madvise(map, 4 * PAGE, 23 /* MADV_POPULATE_WRITE */));
-    OK(mincore(map, 8 * PAGE, present));
-    CHECK_EQ(present[0] & 1, 1);
-    CHECK_EQ(present[3] & 1, 1);
-    CHECK_EQ(present[5] & 1, 0);
+    OK(mincore(map, 512 * PAGE, present));
+    for (int i = 0; i < 4; i++) CHECK_EQ(present[i] & 1, 1);
 }
 
 CASE(brk_grows_and_shrinks)
@@ -538,12 +536,14 @@ CASE(a_zero_page_that_was_read_can_be_written)
 
 CASE(mincore_tells_what_is_present)
 {
-    char *map = MAP(4 * PAGE);
-    unsigned char present[4];
+    /* Neighbours of a touched page may be present as well. */
+    char *map = MAP(512 * PAGE);
+    unsigned char present[512];
     map[PAGE] = 1;
-    OK(mincore(map, 4 * PAGE, present));
+    OK(mincore(map, 512 * PAGE, present));
     CHECK_EQ(present[1] & 1, 1);
-    CHECK_EQ(present[3] & 1, 0);
+    if ((present[300] & 1) != 0 && (present[511] & 1) != 0) SKIP("all of it was made one huge page");
+    CHECK_EQ(present[300] & 1, 0);
     CHECK_ERRNO(mincore(map + 1, PAGE, present), EINVAL);
     OK(munmap(map + 2 * PAGE, PAGE));
     CHECK_ERRNO(mincore(map, 4 * PAGE, present), ENOMEM);

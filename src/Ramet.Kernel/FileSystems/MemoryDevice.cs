@@ -99,5 +99,5 @@ internal sealed partial class MemoryDeviceDescription : FileDescription
     }
 
     /// <inheritdoc/>
-    public override MemoryObject? GetMemoryObject() => _kind == MemoryDeviceKind.Zero ? new PageStore(_kernel, long.MaxValue) : null;
+    public override bool MapsAsAnonymousMemory => _kind == MemoryDeviceKind.Zero;
 }

@@ -119,6 +119,9 @@ public abstract partial class FileDescription
     /// <summary>What mmap(2) maps; null: ENODEV.</summary>
     public virtual MemoryObject? GetMemoryObject() => null;
 
+    /// <summary>Whether mmap(2) of it gives anonymous memory, as of /dev/zero.</summary>
+    public virtual bool MapsAsAnonymousMemory => false;
+
     /// <summary>ftruncate(2).</summary>
     public virtual Errno Truncate(PosixThread thread, long length) => Errno.EINVAL;
 

@@ -55,6 +55,13 @@ public sealed partial class AddressSpace
         return outcome;
     }
 
+    /// <summary>Whether an address lies in a stack, but deeper than RLIMIT_STACK lets it grow. The stack has its whole range from the start.</summary>
+    public bool IsBelowStackLimit(ulong address, ulong limit)
+    {
+        if (address >= PageTables.UserEnd || FindArea(address) is not { } area || (area.Flags & AreaFlags.GrowsDown) == 0) return false;
+        return area.End - address > limit;
+    }
+
     private static bool Allows(MemoryProtection protection, AccessKind access)
     {
         // x86 has no write-only pages: PROT_WRITE alone can be read, as on Linux.

@@ -101,6 +101,7 @@ public sealed partial class PosixThread
         Kernel.Scheduler.Remove(this);
         State = ThreadState.Dead;
         ReleaseUserState();
+        Process.NoteResident(Memory.ResidentPages);
         Memory.RemoveUser();
         Files.Release(Process);
         Kernel.Processes.Remove(this);

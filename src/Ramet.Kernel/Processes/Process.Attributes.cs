@@ -12,6 +12,9 @@ public sealed partial class Process
     /// <summary>PR_SET_DUMPABLE.</summary>
     internal int Dumpable { get; set; } = 1;
 
+    /// <summary>/proc/[pid]/oom_score_adj; kept for programs to read back.</summary>
+    internal int OomScoreAdjustment { get; set; }
+
     /// <summary>PR_SET_THP_DISABLE.</summary>
     internal bool HugePagesDisabled { get; set; }
 
@@ -23,6 +26,7 @@ public sealed partial class Process
     {
         Personality = parent.Personality;
         Dumpable = parent.Dumpable;
+        OomScoreAdjustment = parent.OomScoreAdjustment;
         HugePagesDisabled = parent.HugePagesDisabled;
         MembarrierRegistrations = parent.MembarrierRegistrations;
     }

@@ -16,6 +16,18 @@ public sealed partial class Process
     internal const int CLD_STOPPED = 5;
     internal const int CLD_CONTINUED = 6;
 
+    /// <summary>Whether it was a zombie and has been waited for: its id may be another's by now.</summary>
+    public bool IsReaped { get; internal set; }
+
+    /// <summary>Most resident memory that was seen at an exec or at the end, KiB (ru_maxrss).</summary>
+    internal long PeakResidentKilobytes { get; private set; }
+
+    /// <summary>The same of children that have been waited for.</summary>
+    internal long ChildrenPeakKilobytes { get; set; }
+
+    /// <summary>An address space of this process is about to go.</summary>
+    internal void NoteResident(long pages) => PeakResidentKilobytes = Math.Max(PeakResidentKilobytes, pages * 4);
+
     /// <summary>Wait status of a normal end.</summary>
     public static int ExitedStatus(int code) => (code & 0xFF) << 8;
 

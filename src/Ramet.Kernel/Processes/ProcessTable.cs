@@ -72,7 +72,10 @@ public sealed partial class ProcessTable
     internal void Reap(Process process)
     {
         _processes.Remove(process.Pid);
-        process.Parent?.Children.Remove(process);
-        if (process.Parent is not null) process.Parent.ChildrenTime += process.CpuTime + process.ChildrenTime;
+        process.IsReaped = true;
+        if (process.Parent is not { } parent) return;
+        parent.Children.Remove(process);
+        parent.ChildrenTime += process.CpuTime + process.ChildrenTime;
+        parent.ChildrenPeakKilobytes = Math.Max(parent.ChildrenPeakKilobytes, Math.Max(process.PeakResidentKilobytes, process.ChildrenPeakKilobytes));
     }
 }

@@ -12,7 +12,6 @@ internal static class FaultDelivery
     private const int BUS_ADRALN = 1;
     private const int BUS_ADRERR = 2;
     private const int FPE_INTDIV = 1;
-    private const int TRAP_BRKPT = 1;
     private const int TRAP_TRACE = 2;
     private const int ILL_ILLOPN = 2;
 
@@ -21,7 +20,10 @@ internal static class FaultDelivery
     {
         // Error code (Intel SDM vol. 3, 4.7): bit 1 write, bit 4 instruction fetch, bit 3 a reserved bit in an entry.
         var access = (exit.ErrorCode & 2) != 0 ? AccessKind.Write : (exit.ErrorCode & 16) != 0 ? AccessKind.Execute : AccessKind.Read;
-        var outcome = (exit.ErrorCode & 8) != 0 ? FaultOutcome.NotMapped : thread.Memory.HandleFault(exit.Address, access);
+        ulong stackLimit = thread.Process.ResourceLimits.Soft(ResourceLimit.RLIMIT_STACK);
+        var outcome = (exit.ErrorCode & 8) != 0 || thread.Memory.IsBelowStackLimit(exit.Address, stackLimit)
+            ? FaultOutcome.NotMapped
+            : thread.Memory.HandleFault(exit.Address, access);
         switch (outcome)
         {
             case FaultOutcome.Resolved:
@@ -50,8 +52,8 @@ internal static class FaultDelivery
             case 1: // #DB
                 Force(thread, exit, Signal.SIGTRAP, TRAP_TRACE, rip);
                 break;
-            case 3: // #BP
-                Force(thread, exit, Signal.SIGTRAP, TRAP_BRKPT, rip);
+            case 3: // #BP: Linux says SI_KERNEL; TRAP_BRKPT is for breakpoints of ptrace.
+                Force(thread, exit, Signal.SIGTRAP, SignalInfo.SI_KERNEL, 0);
                 break;
             case 16 or 19: // #MF, #XM
                 Force(thread, exit, Signal.SIGFPE, FloatingPointCode(thread, exit.Vector), rip);

@@ -169,6 +169,16 @@ public sealed partial class PendingSignals
         return true;
     }
 
+    /// <summary>A timer expired while its signal waits: the signal tells of it (si_overrun).</summary>
+    public void SetTimerOverrun(int signal, int timer, int overrun)
+    {
+        int index = _queue.FindIndex(queued => queued.Signal == signal && queued.Code == SignalInfo.SI_TIMER && queued.Pid == timer);
+        if (index < 0) return;
+        var info = _queue[index];
+        info.Uid = overrun;
+        _queue[index] = info;
+    }
+
     /// <summary>Takes the next signal of a set: faults first, then the lowest number, then the oldest.</summary>
     public bool TryTake(ulong set, out SignalInfo info)
     {

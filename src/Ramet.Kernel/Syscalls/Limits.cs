@@ -17,11 +17,11 @@ internal static class LimitCalls
     internal static SyscallResult Getrlimit(PosixThread thread, ResourceLimit resource, UserAddress rlim) =>
         Prlimit(thread, 0, resource, default, rlim);
 
-    [Syscall(SyscallNumber.setrlimit, Missing = "RLIMIT_CPU, RLIMIT_RSS, RLIMIT_LOCKS and RLIMIT_RTTIME are kept but do nothing")]
+    [Syscall(SyscallNumber.setrlimit, Missing = "RLIMIT_RSS, RLIMIT_LOCKS and RLIMIT_RTTIME are kept but do nothing")]
     internal static SyscallResult Setrlimit(PosixThread thread, ResourceLimit resource, UserAddress rlim) =>
         rlim.IsNull ? Errno.EFAULT : Prlimit(thread, 0, resource, rlim, default);
 
-    [Syscall(SyscallNumber.prlimit64, Missing = "RLIMIT_CPU, RLIMIT_RSS, RLIMIT_LOCKS and RLIMIT_RTTIME are kept but do nothing")]
+    [Syscall(SyscallNumber.prlimit64, Missing = "RLIMIT_RSS, RLIMIT_LOCKS and RLIMIT_RTTIME are kept but do nothing")]
     internal static SyscallResult Prlimit(PosixThread thread, int pid, ResourceLimit resource, UserAddress new_limit, UserAddress old_limit)
     {
         if (!Enum.IsDefined(resource)) return Errno.EINVAL;
@@ -38,6 +38,7 @@ internal static class LimitCalls
             if (resource == ResourceLimit.RLIMIT_NOFILE && wanted.rlim_max > MostOpenFiles) return Errno.EPERM;
             if (wanted.rlim_max > old.rlim_max && !thread.Credentials.HasCapability(Capability.CAP_SYS_RESOURCE)) return Errno.EPERM;
             limits.Set(resource, wanted.rlim_cur, wanted.rlim_max);
+            if (resource == ResourceLimit.RLIMIT_CPU) process.WatchCpuLimit();
         }
 
         return old_limit.IsNull || thread.Memory.User.TryWrite(old_limit, old) ? 0 : Errno.EFAULT;
@@ -52,7 +53,7 @@ internal static class LimitCalls
             case RUSAGE_SELF:
                 return ResourceUsage.TryWrite(thread.Memory.User, usage, CpuClock.Of(thread.Process), resident) ? 0 : Errno.EFAULT;
             case RUSAGE_CHILDREN:
-                return ResourceUsage.TryWrite(thread.Memory.User, usage, thread.Process.ChildrenTime) ? 0 : Errno.EFAULT;
+                return ResourceUsage.TryWrite(thread.Memory.User, usage, thread.Process.ChildrenTime, thread.Process.ChildrenPeakKilobytes) ? 0 : Errno.EFAULT;
             case RUSAGE_THREAD:
                 return ResourceUsage.TryWrite(thread.Memory.User, usage, CpuClock.Of(thread), resident) ? 0 : Errno.EFAULT;
             default:

@@ -21,10 +21,11 @@ internal static class MemoryMapping
         MemoryObject? source = null;
         Dentry? dentry = null;
         bool mayWrite = true;
+        bool anonymous = (flags & MappingFlags.MAP_ANONYMOUS) != 0;
         if ((flags & MappingFlags.MAP_ANONYMOUS) == 0)
         {
             var file = thread.Files.Get(fd);
-            if (file is null) return Errno.EBADF;
+            if (file is null || (file.Flags & OpenFlags.O_PATH) != 0) return Errno.EBADF;
             if (!file.CanRead) return Errno.EACCES;
             mayWrite = file.CanWrite || !shared;
             if (shared && (prot & MemoryProtection.PROT_WRITE) != 0 && !file.CanWrite) return Errno.EACCES;
@@ -34,8 +35,10 @@ internal static class MemoryMapping
                 mayWrite = false;
             }
 
-            source = file.GetMemoryObject();
-            if (source is null) return Errno.ENODEV;
+            // zero(4): a mapping of it is anonymous memory.
+            anonymous = file.MapsAsAnonymousMemory;
+            source = !anonymous ? file.GetMemoryObject() : shared ? thread.Kernel.CreateSharedMemory((length + PageMask) & ~PageMask) : null;
+            if (source is null && !anonymous) return Errno.ENODEV;
             if (offset + (long)Math.Min(length, long.MaxValue / 2) < 0) return Errno.EOVERFLOW;
             dentry = file.Dentry;
         }
@@ -54,7 +57,7 @@ internal static class MemoryMapping
                 Protection = prot,
                 Flags = flags,
                 Object = source,
-                Offset = (flags & MappingFlags.MAP_ANONYMOUS) != 0 ? 0 : offset,
+                Offset = anonymous ? 0 : offset,
                 Dentry = dentry,
                 MayWrite = mayWrite,
                 AreaFlags = ((flags & MappingFlags.MAP_NORESERVE) != 0 ? AreaFlags.NoReserve : AreaFlags.None)
@@ -62,6 +65,13 @@ internal static class MemoryMapping
             },
             out ulong address);
         return error == Errno.None ? (long)address : error;
+    }
+
+    /// <summary>Whether F_SEAL_WRITE or F_SEAL_FUTURE_WRITE forbids new writable mappings (fcntl(2)).</summary>
+    private static bool IsSealedAgainstWriting(FileDescription file)
+    {
+        var seals = file.GetSeals();
+        return !seals.IsError && ((FileSeals)seals.Value & (FileSeals.F_SEAL_WRITE | FileSeals.F_SEAL_FUTURE_WRITE)) != 0;
     }
 
     [Syscall(SyscallNumber.munmap)]

@@ -1,3 +1,4 @@
+using Ramet.Kernel.Files;
 using Ramet.Kernel.Memory;
 using Ramet.Kernel.Processes;
 using Ramet.Kernel.Signals;
@@ -42,17 +43,18 @@ internal static class Waiting
         if (found is null) return result;
         var user = thread.Memory.User;
         if (!wstatus.IsNull && !user.TryWrite(wstatus, status)) return Errno.EFAULT;
-        if (!rusage.IsNull && !ResourceUsage.TryWrite(user, rusage, time)) return Errno.EFAULT;
+        if (!rusage.IsNull && !ResourceUsage.TryWrite(user, rusage, time, Peak(found))) return Errno.EFAULT;
         return found.Pid;
     }
 
-    [Syscall(SyscallNumber.waitid, Missing = "P_PIDFD")]
+    [Syscall(SyscallNumber.waitid)]
     internal static SyscallResult Waitid(PosixThread thread, int which, int pid, UserAddress infop, WaitOptions options, UserAddress rusage)
     {
         const WaitOptions Events = WaitOptions.WEXITED | WaitOptions.WSTOPPED | WaitOptions.WCONTINUED;
         const WaitOptions Known = Events | WaitOptions.WNOHANG | WaitOptions.WNOWAIT | WaitOptions.__WNOTHREAD | WaitOptions.__WALL | WaitOptions.__WCLONE;
         if ((options & ~Known) != 0 || (options & Events) == 0) return Errno.EINVAL;
         Predicate<Process> selects;
+        bool refusesToWait = false;
         switch (which)
         {
             case P_ALL:
@@ -67,20 +69,27 @@ internal static class Waiting
             case P_PIDFD when pid < 0:
                 return Errno.EINVAL;
             case P_PIDFD:
-                return Errno.EBADF;
+                if (thread.Files.Get(pid) is not PidFd description) return Errno.EBADF;
+                selects = child => child == description.Process;
+                refusesToWait = description.NonBlocking && (options & WaitOptions.WNOHANG) == 0;
+                if (refusesToWait) options |= WaitOptions.WNOHANG;
+                break;
             default:
                 return Errno.EINVAL;
         }
 
         var result = Wait(thread, selects, options, out var found, out int status, out long time);
         if (result.IsBlocked || (found is null && result.Value != 0)) return result;
+        if (found is null && refusesToWait) return Errno.EAGAIN;
         Span<byte> bytes = stackalloc byte[SignalFrame.SignalInfoSize];
         bytes.Clear();
         if (found is not null) Describe(found, status).Write(bytes);
         if (!infop.IsNull && thread.Memory.User.Write(infop, bytes) != bytes.Length) return Errno.EFAULT;
-        if (found is not null && !rusage.IsNull && !ResourceUsage.TryWrite(thread.Memory.User, rusage, time)) return Errno.EFAULT;
+        if (found is not null && !rusage.IsNull && !ResourceUsage.TryWrite(thread.Memory.User, rusage, time, Peak(found))) return Errno.EFAULT;
         return 0;
     }
+
+    private static long Peak(Process child) => Math.Max(child.PeakResidentKilobytes, child.ChildrenPeakKilobytes);
 
     private static SignalInfo Describe(Process child, int status)
     {

@@ -124,6 +124,32 @@ internal sealed partial class IntervalProcessTimer : ProgramTimer
     private protected override void OnExpired(long missed) => Process.SendSignal(_signal);
 }
 
+/// <summary>RLIMIT_CPU (getrlimit(2)): SIGXCPU each second from the soft limit on, SIGKILL at the hard one.</summary>
+[Saved]
+internal sealed partial class CpuLimitTimer : ProgramTimer
+{
+    private CpuLimitTimer()
+    {
+    }
+
+    public CpuLimitTimer(Process process)
+        : base(process) => OnCpuTime = true;
+
+    private protected override void OnExpired(long missed)
+    {
+        const long Second = 1_000_000_000;
+        long used = Now / Second;
+        if ((ulong)used >= Process.ResourceLimits.Hard(ResourceLimit.RLIMIT_CPU))
+        {
+            Process.SendSignal(Signals.Signal.SIGKILL);
+            return;
+        }
+
+        Process.SendSignal(Signals.Signal.SIGXCPU);
+        Arm((used + 1) * Second, 0);
+    }
+}
+
 /// <summary>A timer of timer_create(2).</summary>
 [Saved]
 internal sealed partial class PosixTimer : ProgramTimer
@@ -178,6 +204,7 @@ internal sealed partial class PosixTimer : ProgramTimer
         if ((pending.Mask & Signals.Signal.Bit(_signal)) != 0)
         {
             _overrun += missed + 1;
+            pending.SetTimerOverrun(_signal, Id, Overrun);
             return;
         }
 

@@ -73,7 +73,7 @@ internal static class TaskFiles
         "mounts" => MountFiles.Mounts(subject ?? reader),
         "mountinfo" => MountFiles.MountInfo(subject ?? reader),
         "oom_score" or "oom_adj" or "sessionid" => "0\n",
-        "oom_score_adj" => "0\n",
+        "oom_score_adj" => process.OomScoreAdjustment.ToString(CultureInfo.InvariantCulture) + "\n",
         "cgroup" => "0::/\n",
         "io" => "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n",
         "loginuid" => "4294967295",
@@ -96,9 +96,9 @@ internal static class TaskFiles
                 subject.Name = text.Length > 15 ? text[..15] : text;
                 return Errno.None;
             case "oom_score_adj":
-                return int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value is >= -1000 and <= 1000
-                    ? Errno.None
-                    : Errno.EINVAL;
+                if (!int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) || value is < -1000 or > 1000) return Errno.EINVAL;
+                subject.Process.OomScoreAdjustment = value;
+                return Errno.None;
             case "oom_adj" or "loginuid" or "timerslack_ns" or "coredump_filter":
                 return Errno.None;
             default:
