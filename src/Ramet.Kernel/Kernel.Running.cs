@@ -123,6 +123,7 @@ public sealed partial class Kernel
     /// <summary>A process has ended. The end of the main process is the end of the sandbox.</summary>
     internal void OnProcessEnded(Process process)
     {
+        SystemV.OnProcessEnded(process);
         if (process == MainProcess) End(process.ExitStatus);
     }
 

@@ -70,6 +70,24 @@ public sealed partial class ByteRing
         return done;
     }
 
+    /// <summary>Copies bytes from the front without taking them. Returns how many.</summary>
+    public int Peek(Span<byte> destination)
+    {
+        int count = Math.Min(destination.Length, Count);
+        if (count == 0) return 0;
+        int first = Math.Min(count, _bytes.Length - _head);
+        _bytes.AsSpan(_head, first).CopyTo(destination);
+        _bytes.AsSpan(0, count - first).CopyTo(destination[first..]);
+        return count;
+    }
+
+    /// <summary>Makes room for bytes that are to come. Returns for how many, up to what is asked for.</summary>
+    public int Prepare(Kernel kernel, int wanted)
+    {
+        wanted = Math.Min(wanted, Free);
+        return wanted <= 0 ? 0 : Math.Min(Reserve(kernel, wanted), Free);
+    }
+
     /// <summary>Forgets bytes at the front.</summary>
     public void Drop(int count)
     {

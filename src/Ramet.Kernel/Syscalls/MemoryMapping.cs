@@ -151,12 +151,6 @@ internal static class MemoryMapping
     [Syscall(SyscallNumber.munlockall)]
     internal static SyscallResult Munlockall(PosixThread thread) => 0;
 
-    private static bool IsSealedAgainstWriting(FileDescription file)
-    {
-        var seals = file.GetSeals();
-        return !seals.IsError && ((FileSeals)seals.Value & (FileSeals.F_SEAL_WRITE | FileSeals.F_SEAL_FUTURE_WRITE)) != 0;
-    }
-
     private static SyscallResult Lock(PosixThread thread, ulong address, ulong length, bool populate)
     {
         ulong start = address & ~PageMask;

@@ -150,7 +150,13 @@ internal static class OpenClose
 
         if (inode is not AnonymousInode) description.Dentry ??= dentry;
         error = thread.Files.Install(description, (flags & OpenFlags.O_CLOEXEC) != 0, out int descriptor);
-        if (error == Errno.None) return descriptor;
+        if (error == Errno.None)
+        {
+            if ((flags & OpenFlags.O_PATH) == 0) thread.Kernel.Watches.OnFile(description.Dentry, inode, InotifyMask.IN_OPEN);
+            if ((flags & OpenFlags.O_TRUNC) != 0 && inode.IsRegular && !created) thread.Kernel.Watches.OnFile(description.Dentry, inode, InotifyMask.IN_MODIFY);
+            return descriptor;
+        }
+
         description.Release(thread.Kernel);
         return error;
     }
