@@ -19,15 +19,8 @@ internal static class CommandLine
     private const int Usage = 2;
     private const int BrokenPipe = 128 + 13;
 
-    private static readonly (string Name, Func<GlobalOptions, Command> Create)[] s_commands =
-    [
-        ("exec", ExecCommand.Create),
-        ("run", RunCommand.Create),
-        ("template", TemplateCommands.Create),
-        ("image", ImageCommands.Create),
-        ("doctor", DoctorCommand.Create),
-        ("completion", CompletionCommand.Create),
-    ];
+    // Plain strings and a switch: generic code over tuples or delegates would have to be compiled at start-up.
+    private static readonly string[] s_commands = ["exec", "run", "template", "image", "doctor", "completion", "bench", "docs"];
 
     /// <summary>Does what the arguments say.</summary>
     public static int Run(string[] args)
@@ -55,12 +48,23 @@ internal static class CommandLine
         var root = new RootCommand("Runs untrusted code in KVM virtual machines that are forked from a template.");
         root.Options.Add(globals.DataDirectoryOption);
         root.Options.Add(globals.KvmDeviceOption);
-        var meant = args.Length > 0 ? s_commands.Where(command => command.Name == args[0]).ToArray() : [];
-        foreach (var (_, create) in meant.Length > 0 ? meant : s_commands) root.Subcommands.Add(create(globals));
+        foreach (string name in args.Length > 0 && Array.IndexOf(s_commands, args[0]) >= 0 ? [args[0]] : s_commands) root.Subcommands.Add(Create(name, globals));
         foreach (var option in root.Options)
             if (option is HelpOption help) help.Action = new TeachingHelpAction((HelpAction)help.Action!);
         return root;
     }
+
+    private static Command Create(string name, GlobalOptions globals) => name switch
+    {
+        "exec" => ExecCommand.Create(globals),
+        "run" => RunCommand.Create(globals),
+        "template" => TemplateCommands.Create(globals),
+        "image" => ImageCommands.Create(globals),
+        "doctor" => DoctorCommand.Create(globals),
+        "bench" => BenchCommand.Create(globals),
+        "docs" => DocsCommand.Create(),
+        _ => CompletionCommand.Create(globals),
+    };
 
     /// <summary>What could not be parsed: one line.</summary>
     private static int Refuse(ParseResult parse)
@@ -69,7 +73,7 @@ internal static class CommandLine
         if (command.Subcommands.Count > 0 && parse.UnmatchedTokens.Count == 0 && parse.CommandResult.Tokens.Count == 0)
         {
             // A group of commands alone: its help is what helps.
-            new HelpAction().Invoke(parse);
+            new TeachingHelpAction(new HelpAction()).Invoke(parse);
             return Usage;
         }
 
@@ -118,7 +122,7 @@ internal static class CommandLine
             var command = parseResult.CommandResult.Command;
             var (examples, notes) = command is TaughtCommand taught ? (taught.Examples, taught.Notes) : command is RootCommand ? (RootExamples, RootNotes) : ([], null);
             if (notes is not null) output.WriteLine($"{notes}\n");
-            if (examples.Count == 0) return code;
+            if (examples.Length == 0) return code;
             output.WriteLine("Examples:");
             foreach (var (line, meaning) in examples) output.WriteLine($"  {line}\n      {meaning}");
             output.WriteLine();

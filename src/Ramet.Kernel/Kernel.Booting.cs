@@ -78,6 +78,7 @@ public sealed partial class Kernel
             thread.Memory = AddressSpace.Create(this) ?? throw new InvalidOperationException("The memory limit is too small for any program.");
             MainProcess = process;
             for (int i = 0; i < program.Descriptors.Count; i++) thread.Files.InstallAt(process, program.Descriptors[i], i, closeOnExec: false);
+            if (program.Descriptors is [Terminals.TerminalDescription terminal, ..]) terminal.Terminal.AcquireOnOpen(process);
             var error = Execution.StartMain(thread, program, out reason);
             if (error == Errno.None) Scheduler.Enqueue(thread);
             return error;

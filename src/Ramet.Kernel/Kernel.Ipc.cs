@@ -15,6 +15,9 @@ public sealed partial class Kernel
     /// <summary>Names and ports of sockets.</summary>
     public SocketTable Sockets { get; private set; } = new();
 
+    /// <summary>Pseudoterminals.</summary>
+    public Terminals.TerminalTable Terminals { get; private set; } = new();
+
     /// <summary>What connects the sandbox's standard streams and its runner to the host.</summary>
     public HostStreams HostStreams { get; private set; } = new();
 

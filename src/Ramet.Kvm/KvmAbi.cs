@@ -15,7 +15,9 @@ internal static class KvmAbi
     internal const nuint KVM_SET_XCRS = 0x4188AEA7, KVM_GET_DEVICE_ATTR = 0x4018AEE2;
 
     // What the baseline of the fork benchmark needs besides: an interrupt controller and a timer, as for a Linux guest.
-    internal const nuint KVM_CREATE_IRQCHIP = 0xAE60, KVM_CREATE_PIT2 = 0x4040AE77;
+    internal const nuint KVM_CREATE_IRQCHIP = 0xAE60, KVM_CREATE_PIT2 = 0x4040AE77, KVM_GET_REGS = 0x8090AE81, KVM_SET_REGS = 0x4090AE82;
+    internal const nuint KVM_GET_LAPIC = 0x8400AE8E, KVM_SET_LAPIC = 0x4400AE8F, KVM_GET_MP_STATE = 0x8004AE98, KVM_SET_MP_STATE = 0x4004AE99;
+    internal const nuint KVM_GET_XCRS = 0x8188AEA6, KVM_GET_DEBUGREGS = 0x8080AEA1, KVM_SET_DEBUGREGS = 0x4080AEA2;
 
     internal const int KVM_API_VERSION = 12;
     internal const int KVM_CAP_NR_MEMSLOTS = 10, KVM_CAP_SYNC_MMU = 16, KVM_CAP_VCPU_EVENTS = 41, KVM_CAP_XSAVE = 55, KVM_CAP_XCRS = 56,

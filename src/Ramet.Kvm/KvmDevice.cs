@@ -11,6 +11,8 @@ public sealed unsafe class KvmDevice : IDisposable
 {
     private const int MaxCpuidEntries = 256;
     private readonly KvmSregs?[] _initialSregs = new KvmSregs?[2];
+    private (FileDescriptor Vm, FileDescriptor Vcpu)? _warm;
+    private bool _disposed;
 
     private KvmDevice(FileDescriptor fd)
     {
@@ -147,6 +149,45 @@ public sealed unsafe class KvmDevice : IDisposable
 
     internal static int Check(int result, string what) => result >= 0 ? result : throw KvmException.FromLastError(what);
 
+    /// <summary>
+    /// Keeps one empty machine with one vCPU until <see cref="Dispose"/>. The host patches its own code when the first vCPU without an interrupt controller comes and when
+    /// the last one goes, which interrupts all CPUs (150 us each time): with this one there, others are neither. A hint: failure is ignored.
+    /// </summary>
+    public void KeepWarm()
+    {
+        try
+        {
+            var vm = CreateVm();
+            var vcpu = Libc.Ioctl(vm, KvmAbi.KVM_CREATE_VCPU, 0);
+            lock (_initialSregs)
+            {
+                if (_disposed || _warm is not null || vcpu < 0)
+                {
+                    if (vcpu >= 0) Libc.Close(vcpu);
+                    vm.Dispose();
+                    return;
+                }
+
+                _warm = (vm, new FileDescriptor(vcpu));
+            }
+        }
+        catch (KvmException)
+        {
+            // Without it, making machines is slower, and that is all.
+        }
+    }
+
     /// <inheritdoc/>
-    public void Dispose() => Fd.Dispose();
+    public void Dispose()
+    {
+        lock (_initialSregs)
+        {
+            _disposed = true;
+            _warm?.Vcpu.Dispose();
+            _warm?.Vm.Dispose();
+            _warm = null;
+        }
+
+        Fd.Dispose();
+    }
 }

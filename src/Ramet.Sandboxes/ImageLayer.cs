@@ -10,19 +10,21 @@ namespace Ramet.Sandboxes;
 public sealed class ImageLayer : IReadOnlyImage, IDisposable
 {
     private readonly Image _image;
+    private readonly Func<ImageManifest> _readManifest;
+    private ImageManifest? _manifest;
 
     /// <summary>Takes an opened image over.</summary>
-    public ImageLayer(Image image, ImageManifest manifest)
+    public ImageLayer(Image image, Func<ImageManifest> readManifest)
     {
         _image = image;
-        Manifest = manifest;
+        _readManifest = readManifest;
         using var file = FileDescriptor.OpenRead(image.DataPath);
         Data = new GuestImage(file);
         Mapped = new MappedFile(file);
     }
 
-    /// <summary>What the image was made of, and its default environment and working directory.</summary>
-    public ImageManifest Manifest { get; }
+    /// <summary>What the image was made of, and its default environment and working directory. Read when it is first asked for: forks of a template need none.</summary>
+    public ImageManifest Manifest => _manifest ??= _readManifest();
 
     /// <summary>The data file as guest memory.</summary>
     internal GuestImage Data { get; }

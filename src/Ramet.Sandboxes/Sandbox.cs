@@ -142,13 +142,19 @@ public sealed partial class Sandbox : IKernelHost, IDisposable
     /// <summary>The program is over, though its processes need not be (a runner has replied): ends the sandbox with the program's exit code.</summary>
     internal void EndWith(int exitCode) => _kernel.Kill(Process.ExitedStatus(exitCode));
 
-    /// <inheritdoc/>
+    /// <summary>Ends it. What it occupied is given back soon after, in the background: <see cref="SandboxEngine.WaitForTeardown"/>.</summary>
     public void Dispose()
     {
         if (_disposed) return;
         _disposed = true;
         _timeout.Set(long.MaxValue);
         if (_kernel is not null) Kill();
+        _output.Flush();
+        _engine.Reaper.Take(TakeApart);
+    }
+
+    private void TakeApart()
+    {
         // Host threads leave the guest at once, since the kernel has ended.
         var spin = default(SpinWait);
         while (Volatile.Read(ref _hostThreads) > 0) spin.SpinOnce();
@@ -158,6 +164,23 @@ public sealed partial class Sandbox : IKernelHost, IDisposable
         _output.Dispose();
         _ended.Dispose();
         _wake.Dispose();
+    }
+
+    /// <summary>Does something with the machine on another thread; it is not taken apart before that is done.</summary>
+    internal void RunBeside(Action<Sandbox> work)
+    {
+        Interlocked.Increment(ref _hostThreads);
+        _engine.Threads.Run(() =>
+        {
+            try
+            {
+                if (!_disposed) work(this);
+            }
+            finally
+            {
+                Interlocked.Decrement(ref _hostThreads);
+            }
+        });
     }
 
     void IKernelHost.RequestVcpu(int index)

@@ -7,6 +7,7 @@ namespace Ramet.Sandboxes;
 public sealed partial class SandboxEngine
 {
     private TemplateStore? _templates;
+    private int _warm;
 
     /// <summary>Templates on disk.</summary>
     public TemplateStore Templates => _templates ??= new TemplateStore(this);
@@ -15,16 +16,18 @@ public sealed partial class SandboxEngine
     public Sandbox Fork(Template template, SandboxOptions options, bool driven = true)
     {
         ulong needed = template.Memory.Length;
-        var machine = VirtualMachine.Create(Device, new VirtualMachineOptions
+        var machine = VirtualMachine.Prepare(Device, new VirtualMachineOptions
         {
             MemoryLimit = Math.Max(MemoryLimit(options), needed),
             MaxVcpus = options.VirtualCpus,
-            Template = template.Memory,
-            Images = [template.Image.Data],
+            TemplateLength = needed,
         });
         var sandbox = new Sandbox(this, machine, options, driven);
         try
         {
+            machine.Attach(template.Memory, [template.Image.Data]);
+            // Beside the rest of the way: it takes about as long as that.
+            if (template.Manifest.HotRanges.Count > 0) sandbox.RunBeside(fork => HotPages.Provide(fork, template));
             foreach (var range in template.Manifest.ImageRanges) machine.Memory.TryAttachImage(range.Address, range.Length);
             var kernel = Ramet.Kernel.Kernel.Restore(sandbox.Ports(template.Image), template.State, options.ToLimits());
             if (kernel.Frames.UsedBytes > options.MemoryBytes)
@@ -34,6 +37,7 @@ public sealed partial class SandboxEngine
             }
 
             sandbox.Attach(kernel);
+            if (Interlocked.Exchange(ref _warm, 1) == 0) Threads.Run(Device.KeepWarm);
             return sandbox;
         }
         catch
@@ -53,10 +57,8 @@ public sealed partial class SandboxEngine
         if (!request.OpenInput) sandbox.CloseInput();
         request.OnStarted?.Invoke(sandbox);
         sandbox.StopAtReply();
-        HotPages.Provide(sandbox, template);
         sandbox.PostToRunner(new RunnerRequest(request, RunnerFlags.None));
         sandbox.Drive(() => sandbox.RunnerReplied);
-        if (Environment.GetEnvironmentVariable("RDBG") != null) Console.Error.WriteLine(sandbox.RunnerDetails);
         if (!sandbox.HasEnded) sandbox.EndWith(sandbox.RunnerExitCode ?? 1);
         var result = sandbox.Wait();
         long ended = HostClock.MonotonicNanoseconds;

@@ -18,7 +18,8 @@ public sealed partial class SandboxEngine : IDisposable
     {
         Device = KvmDevice.Open(kvmDevice);
         DataDirectory = dataDirectory;
-        Images = new ImageStore(dataDirectory);
+        Images = new ImageStore(dataDirectory, PythonByteCode.StoreOptions(kvmDevice));
+        Reaper = new Reaper(Threads);
     }
 
     /// <summary>The KVM device.</summary>
@@ -34,6 +35,11 @@ public sealed partial class SandboxEngine : IDisposable
 
     internal HostThreads Threads { get; } = new();
 
+    internal Reaper Reaper { get; }
+
+    /// <summary>Waits until all sandboxes that were disposed are gone: their virtual machines closed, their memory given back.</summary>
+    public void WaitForTeardown() => Reaper.Drain();
+
     /// <summary>An image of the store, opened once. Built first if it is a built-in one that is missing or outdated.</summary>
     public async Task<ImageLayer> OpenImageAsync(string name, IProgress<BuildStep>? progress = null, CancellationToken cancellationToken = default)
     {
@@ -46,7 +52,7 @@ public sealed partial class SandboxEngine : IDisposable
                 return known;
             }
 
-            return _layers[image.Id] = new ImageLayer(image, Images.ReadManifest(name));
+            return _layers[image.Id] = new ImageLayer(image, () => Images.ReadManifest(name));
         }
     }
 
@@ -87,6 +93,7 @@ public sealed partial class SandboxEngine : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        Reaper.Drain();
         Alarms.Dispose();
         Threads.Dispose();
         foreach (var layer in _layers.Values) layer.Dispose();

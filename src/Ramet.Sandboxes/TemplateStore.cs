@@ -90,31 +90,21 @@ public sealed class TemplateStore
         {
             Directory.CreateDirectory(temporary);
             var started = HostClock.MonotonicNanoseconds;
-            var (memory, state, ranges) = TemplateBuilder.Build(Engine, runtime, image, cancellationToken);
-            long used = SnapshotFile.Write(Path.Combine(temporary, SnapshotName), memory, state);
-            var manifest = new TemplateManifest
+            var built = TemplateBuilder.Build(Engine, runtime, image, cancellationToken);
+            long used = SnapshotFile.Write(Path.Combine(temporary, SnapshotName), built.Memory, built.State.Span);
+            var manifest = built.Manifest with
             {
                 Name = name,
-                Runtime = runtime.Language,
-                Image = runtime.Image,
-                ImageId = image.Id,
                 Fingerprint = FingerprintOf(runtime, image),
-                Created = TimeProvider.System.GetUtcNow(),
-                MemoryBytes = (long)memory.Length,
                 UsedBytes = used,
-                StateBytes = state.Length,
-                Checksum = "crc32c",
-                ImageRanges = ranges,
-                HotRanges = [],
                 BuildMilliseconds = (HostClock.MonotonicNanoseconds - started) / 1_000_000,
             };
-            manifest = manifest with { HotRanges = HotPages.Record(Engine, new Template(manifest, memory, state, image), runtime) };
             await File.WriteAllBytesAsync(
                 Path.Combine(temporary, ManifestName), JsonSerializer.SerializeToUtf8Bytes(manifest, TemplateJson.Default.TemplateManifest), cancellationToken).ConfigureAwait(false);
             cancellationToken.ThrowIfCancellationRequested();
             Discard(name);
             Directory.Move(temporary, DirectoryOf(name));
-            return new Template(manifest, memory, state, image);
+            return new Template(manifest, built.Memory, built.State, image);
         }
         catch (IOException exception)
         {
@@ -122,7 +112,8 @@ public sealed class TemplateStore
         }
         catch (HostException exception)
         {
-            throw new SandboxException($"Template '{name}' could not be built: {exception.Message}");
+            string advice = exception.Errno is 28 or 122 ? " Or choose another data directory (--data-dir)." : "";
+            throw new SandboxException($"Template '{name}' could not be built: {exception.Message}{advice}");
         }
         finally
         {
@@ -150,7 +141,7 @@ public sealed class TemplateStore
         {
             if (!IsValidName(name)) return null;
             string path = Path.Combine(DirectoryOf(name), ManifestName);
-            return File.Exists(path) ? JsonSerializer.Deserialize(File.ReadAllBytes(path), TemplateJson.Default.TemplateManifest) : null;
+            return File.Exists(path) ? TemplateManifestReader.Read(File.ReadAllBytes(path)) : null;
         }
         catch (Exception exception) when (exception is JsonException or IOException)
         {

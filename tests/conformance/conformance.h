@@ -70,6 +70,7 @@ UNUSED static void conf_end(char kind, const char *file, int line, const char *f
     length += vsnprintf(text + length, sizeof text - (size_t)length - 1, format, arguments);
     va_end(arguments);
     if (length > (int)sizeof text - 2) length = sizeof text - 2;
+    for (int i = 0; i < length; i++) if (text[i] == '\n') text[i] = '~';
     text[length] = '\n';
     if (write(conf_report, text, (size_t)length + 1) < 0) { /* The exit status still tells. */ }
     _exit(99);

@@ -14,12 +14,12 @@ internal static class ExecCommand
     /// <summary>Defines the command.</summary>
     public static Command Create(GlobalOptions globals)
     {
-        var template = new Option<string>("--template") { Description = "The template. Default: python.", HelpName = "NAME", DefaultValueFactory = _ => "python" };
+        var template = new Option<string>("--template") { Description = "The template.", HelpName = "NAME", DefaultValueFactory = _ => "python" };
         template.CompletionSources.Add(_ => TemplateStore.KnownNames.Select(name => new System.CommandLine.Completions.CompletionItem(name)));
         var file = new Option<string?>("--file", "-f") { Description = "Reads the code from a file; '-' is stdin.", HelpName = "FILE" };
-        var json = new Option<bool>("--json") { Description = "Prints one JSON object instead of the program's output.", Arity = ArgumentArity.Zero };
-        var stats = new Option<bool>("--stats") { Description = "Prints times, memory, system calls and faults on stderr at the end.", Arity = ArgumentArity.Zero };
-        var input = new Option<bool>("--stdin") { Description = "Passes stdin on to the program. Else it reads nothing.", Arity = ArgumentArity.Zero };
+        var json = Flag.Create("--json", null, "Prints one JSON object instead of the program's output.");
+        var stats = Flag.Create("--stats", null, "Prints times, memory, system calls and faults on stderr at the end.");
+        var input = Flag.Create("--stdin", null, "Passes stdin on to the program. Else it reads nothing.");
         var limits = new LimitOptions(256UL << 20, TimeSpan.FromSeconds(30));
         var words = new Argument<string[]>("CODE")
         {
@@ -43,18 +43,19 @@ internal static class ExecCommand
                 ("ramet exec --timeout 2s --memory 128M --json 'while True: pass'", "Limits, and a result for programs to read."),
             ],
         };
-        foreach (var option in (Option[])[template, file, limits.Timeout, limits.Memory, limits.Cpus, limits.Processes, limits.MaxOutput, input, json, stats]) command.Options.Add(option);
+        foreach (var option in (Option[])[template, file, input, json, stats]) command.Options.Add(option);
+        limits.AddTo(command);
         command.Arguments.Add(words);
         command.SetAction(parse =>
         {
-            bool wantsJson = parse.GetValue(json);
-            var request = ReadRequest(parse.GetValue(file), parse.GetValue(words) ?? [], parse.GetValue(input));
+            bool wantsJson = parse.Has(json);
+            var request = ReadRequest(parse.GetValue(file), parse.GetValue(words) ?? [], parse.Has(input));
             var options = limits.Read(parse) with { Output = wantsJson ? null : new OutputPassthrough() };
             string name = parse.GetValue(template)!;
             string dataDirectory = globals.DataDirectory(parse), device = globals.KvmDevice(parse);
             return wantsJson
-                ? JsonReport.Guard(() => Run(dataDirectory, device, name, request, options, wantsJson, parse.GetValue(stats)))
-                : Run(dataDirectory, device, name, request, options, wantsJson, parse.GetValue(stats));
+                ? JsonReport.Guard(() => Run(dataDirectory, device, name, request, options, wantsJson, parse.Has(stats)))
+                : Run(dataDirectory, device, name, request, options, wantsJson, parse.Has(stats));
         });
         return command;
     }

@@ -35,7 +35,7 @@ internal sealed class GlobalOptions
 internal sealed class TaughtCommand(string name, string description) : Command(name, description)
 {
     /// <summary>Command lines with an explanation each.</summary>
-    public IReadOnlyList<(string Line, string Meaning)> Examples { get; init; } = [];
+    public (string Line, string Meaning)[] Examples { get; init; } = [];
 
     /// <summary>What else there is to know: short paragraphs.</summary>
     public string? Notes { get; init; }

@@ -4,6 +4,7 @@ using System.Globalization;
 using Ramet.Cli.Input;
 using Ramet.Cli.Output;
 using Ramet.Images;
+using Ramet.Sandboxes;
 
 namespace Ramet.Cli.Commands;
 
@@ -71,7 +72,7 @@ internal static class ImageCommands
             using var interruption = new Interruption();
             string source = parse.GetValue(file)!;
             var spec = !File.Exists(source) && BuiltInSpecs.Contains(source) ? BuiltInSpecs.Get(source) : ImageSpecParser.ParseFile(source);
-            var store = new ImageStore(globals.DataDirectory(parse));
+            var store = new ImageStore(globals.DataDirectory(parse), PythonByteCode.StoreOptions(globals.KvmDevice(parse)));
             using var image = Engine.Build(interruption, (progress, token) => store.BuildAsync(spec, progress, token));
             Message.Write($"image '{spec.Name}' is ready: {image.NodeCount.ToString("N0", CultureInfo.InvariantCulture)} files, {ByteSize.Format(image.DataLength)}.");
             return 0;
@@ -113,14 +114,14 @@ internal static class ImageCommands
 
     private static Command CreateInspect(GlobalOptions globals)
     {
-        var name = NamesArgument(globals);
-        name.Arity = ArgumentArity.ExactlyOne;
+        var name = new Argument<string>("NAME") { Description = "The image." };
+        name.CompletionSources.Add(context => CompleteNames(globals, context));
         var command = new TaughtCommand("inspect", "Prints what an image is made of, as JSON.");
         command.Arguments.Add(name);
         command.SetAction(parse =>
         {
             var store = new ImageStore(globals.DataDirectory(parse));
-            string wanted = parse.GetValue(name)![0];
+            string wanted = parse.GetValue(name)!;
             // Read first: a damaged or unknown one gets its message.
             _ = store.ReadManifest(wanted);
             StandardStream.Write(1, File.ReadAllBytes(Path.Combine(store.DirectoryOf(wanted), "image.json")));

@@ -1,113 +1,95 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using System.Globalization;
 using Ramet.Cli.Input;
 
 namespace Ramet.Cli.Commands;
 
-/// <summary>Options that set limits of a sandbox, the same for all commands that run something.</summary>
+/// <summary>
+/// Options that set limits of a sandbox, the same for all commands that run something. Their values are read as text and parsed here: each other type would be
+/// compiled at start-up for the parser's generic code.
+/// </summary>
 internal sealed class LimitOptions
 {
     private const ulong LeastMemory = 16UL << 20;
     private const ulong MostMemory = 1UL << 40;
 
+    private readonly Option<string?> _memory = Option("--memory", "-m", "SIZE", "Memory of the sandbox: programs and files that they write.");
+    private readonly Option<string?> _timeout = Option("--timeout", "-t", "TIME", "Wall time, such as 30s, 500ms or 1h30m; then exit code 124.");
+    private readonly Option<string?> _maxOutput = Option("--max-output", null, "SIZE", "Bytes that the program may print; then it is cut off with exit code 153. Default: 64M.");
+    private readonly Option<string?> _processes = Option("--max-processes", null, "N", "Processes and threads. Default: 1024.");
+    private readonly Option<string?> _cpus = Option("--cpus", null, "N", "Virtual CPUs. Default: 1.");
+    private readonly ulong _defaultMemory;
+    private readonly TimeSpan? _defaultTimeout;
+
     /// <param name="memory">Default of --memory.</param>
     /// <param name="timeout">Default of --timeout; null: none.</param>
     public LimitOptions(ulong memory, TimeSpan? timeout)
     {
-        Memory = new Option<ulong>("--memory", "-m")
-        {
-            Description = $"Memory of the sandbox: programs and files that they write. Default: {memory >> 20}M.",
-            HelpName = "SIZE",
-            CustomParser = ParseMemory,
-            DefaultValueFactory = _ => memory,
-        };
-        Timeout = new Option<TimeSpan?>("--timeout", "-t")
-        {
-            Description = $"Wall time, such as 30s, 500ms or 1h30m; then exit code 124. Default: {(timeout is { } time ? $"{time.TotalSeconds.ToString(CultureInfo.InvariantCulture)}s" : "none")}.",
-            HelpName = "TIME",
-            CustomParser = ParseTimeout,
-            DefaultValueFactory = _ => timeout,
-        };
-        MaxOutput = new Option<ulong>("--max-output")
-        {
-            Description = "Bytes that the program may print; then it is cut off with exit code 153. Default: 64M.",
-            HelpName = "SIZE",
-            CustomParser = result => ParseSize(result, "--max-output"),
-            DefaultValueFactory = _ => 64UL << 20,
-        };
-        Processes = new Option<int>("--max-processes")
-        {
-            Description = "Processes and threads. Default: 1024.",
-            HelpName = "N",
-            CustomParser = result => ParseCount(result, "--max-processes", 1, 32768),
-            DefaultValueFactory = _ => 1024,
-        };
-        Cpus = new Option<int>("--cpus")
-        {
-            Description = "Virtual CPUs. Default: 1.",
-            HelpName = "N",
-            CustomParser = result => ParseCount(result, "--cpus", 1, 64),
-            DefaultValueFactory = _ => 1,
-        };
+        (_defaultMemory, _defaultTimeout) = (memory, timeout);
+        _memory.Description += $" Default: {memory >> 20}M.";
+        _timeout.Description += timeout is { } time ? $" Default: {(int)time.TotalSeconds}s." : " Default: none.";
     }
 
-    /// <summary>Bytes of memory.</summary>
-    public Option<ulong> Memory { get; }
+    /// <summary>Defines the options for a command.</summary>
+    public void AddTo(Command command)
+    {
+        command.Options.Add(_timeout);
+        command.Options.Add(_memory);
+        command.Options.Add(_cpus);
+        command.Options.Add(_processes);
+        command.Options.Add(_maxOutput);
+    }
 
-    /// <summary>Wall time; null: no limit.</summary>
-    public Option<TimeSpan?> Timeout { get; }
-
-    /// <summary>Bytes of output.</summary>
-    public Option<ulong> MaxOutput { get; }
-
-    /// <summary>Processes and threads.</summary>
-    public Option<int> Processes { get; }
-
-    /// <summary>Virtual CPUs.</summary>
-    public Option<int> Cpus { get; }
-
-    /// <summary>The options of a sandbox as given.</summary>
+    /// <summary>The limits of a sandbox as given.</summary>
+    /// <exception cref="UsageException">One of them is not understood, or out of range.</exception>
     public Sandboxes.SandboxOptions Read(ParseResult parse) => new()
     {
-        MemoryBytes = parse.GetValue(Memory),
-        Timeout = parse.GetValue(Timeout),
-        MaxOutputBytes = (long)parse.GetValue(MaxOutput),
-        MaxThreads = parse.GetValue(Processes),
-        VirtualCpus = parse.GetValue(Cpus),
+        MemoryBytes = ParseMemory(parse.GetValue(_memory)),
+        Timeout = ParseTimeout(parse.GetValue(_timeout)),
+        MaxOutputBytes = parse.GetValue(_maxOutput) is { } output ? (long)ParseSize(output, "--max-output") : 64L << 20,
+        MaxThreads = ParseCount(parse.GetValue(_processes), "--max-processes", 1024, 32768),
+        VirtualCpus = ParseCount(parse.GetValue(_cpus), "--cpus", 1, 64),
     };
 
-    private static ulong ParseMemory(ArgumentResult result)
+    private static Option<string?> Option(string name, string? alias, string value, string description) =>
+        new(name, alias is null ? [] : [alias]) { Description = description, HelpName = value };
+
+    private ulong ParseMemory(string? text)
     {
-        ulong size = ParseSize(result, "--memory");
-        if (size is >= LeastMemory and <= MostMemory || result.Errors.Any()) return size;
-        string text = result.Tokens[0].Value;
+        if (text is null) return _defaultMemory;
+        ulong size = ParseSize(text, "--memory");
+        if (size is >= LeastMemory and <= MostMemory) return size;
         string unit = text.All(char.IsAsciiDigit) && size < 65536 ? $" Did you mean {text}M?" : "";
-        result.AddError($"--memory {text} is {ByteSize.Format((long)size)}; it must be from 16M to 1T.{unit}");
-        return size;
+        throw new UsageException($"--memory {text} is {ByteSize.Format((long)size)}; it must be from 16M to 1T.{unit}");
     }
 
-    private static ulong ParseSize(ArgumentResult result, string option)
-    {
-        string text = result.Tokens[0].Value;
-        if (!ByteSize.TryParse(text, out ulong size)) result.AddError($"'{text}' is not a size for {option}: {ByteSize.Accepted}.");
-        return size;
-    }
+    private static ulong ParseSize(string text, string option) =>
+        ByteSize.TryParse(text, out ulong size) ? size : throw new UsageException($"'{text}' is not a size for {option}: {ByteSize.Accepted}.");
 
-    private static TimeSpan? ParseTimeout(ArgumentResult result)
+    private TimeSpan? ParseTimeout(string? text)
     {
-        string text = result.Tokens[0].Value;
+        if (text is null) return _defaultTimeout;
         if (text == "none") return null;
-        if (!Duration.TryParse(text, out var duration)) result.AddError($"'{text}' is not a duration for --timeout: {Duration.Accepted}.");
-        else if (duration <= TimeSpan.Zero) result.AddError("--timeout must be more than nothing: write 'none' for no limit.");
-        return duration;
+        if (!Duration.TryParse(text, out var duration)) throw new UsageException($"'{text}' is not a duration for --timeout: {Duration.Accepted}.");
+        return duration > TimeSpan.Zero ? duration : throw new UsageException("--timeout must be more than nothing: write 'none' for no limit.");
     }
 
-    private static int ParseCount(ArgumentResult result, string option, int least, int most)
+    private static int ParseCount(string? text, string option, int byDefault, int most)
     {
-        string text = result.Tokens[0].Value;
-        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count >= least && count <= most) return count;
-        result.AddError($"{option} takes a number from {least} to {most}, not '{text}'.");
-        return least;
+        if (text is null) return byDefault;
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count >= 1 && count <= most
+            ? count
+            : throw new UsageException($"{option} takes a number from 1 to {most}, not '{text}'.");
     }
+}
+
+/// <summary>An option that is there or not.</summary>
+internal static class Flag
+{
+    /// <summary>Defines one. Not of bool: see <see cref="LimitOptions"/>.</summary>
+    public static Option<string?> Create(string name, string? alias, string description) =>
+        new(name, alias is null ? [] : [alias]) { Description = description, Arity = ArgumentArity.Zero };
+
+    /// <summary>Whether it was given.</summary>
+    public static bool Has(this ParseResult parse, Option<string?> flag) => parse.GetResult(flag) is { Implicit: false };
 }

@@ -12,15 +12,15 @@ internal static class RunCommand
     /// <summary>Defines the command.</summary>
     public static Command Create(GlobalOptions globals)
     {
-        var image = new Option<string>("--image") { Description = "The image. Default: python.", HelpName = "NAME", DefaultValueFactory = _ => "python" };
+        var image = new Option<string>("--image") { Description = "The image.", HelpName = "NAME", DefaultValueFactory = _ => "python" };
         image.CompletionSources.Add(context => ImageCommands.CompleteNames(globals, context));
         var environment = new Option<string[]>("--env", "-e") { Description = "Sets a variable; without '=', passes this shell's on. May be repeated.", HelpName = "NAME=VALUE", AllowMultipleArgumentsPerToken = false };
         var directory = new Option<string?>("--workdir", "-w") { Description = "Working directory. Default: the image's.", HelpName = "DIR" };
-        var interactive = new Option<bool>("--interactive", "-i") { Description = "Passes stdin on even when it is a terminal. Other stdin is always passed on.", Arity = ArgumentArity.Zero };
-        var strace = new Option<bool>("--strace") { Description = "Prints each system call, with arguments and result, on stderr.", Arity = ArgumentArity.Zero };
-        var stats = new Option<bool>("--stats") { Description = "Prints times, memory, system calls and faults on stderr at the end.", Arity = ArgumentArity.Zero };
+        var interactive = Flag.Create("--interactive", "-i", "Passes stdin on even when it is a terminal. Other stdin is always passed on.");
+        var strace = Flag.Create("--strace", null, "Prints each system call, with arguments and result, on stderr.");
+        var stats = Flag.Create("--stats", null, "Prints times, memory, system calls and faults on stderr at the end.");
         var limits = new LimitOptions(512UL << 20, timeout: null);
-        var words = new Argument<string[]>("COMMAND") { Description = "The program, and its arguments.", Arity = ArgumentArity.OneOrMore };
+        var words = new Argument<string[]>("COMMAND") { Description = "The program, and its arguments.", Arity = ArgumentArity.ZeroOrMore };
         var command = new TaughtCommand("run", "Runs a command of an image in a fresh sandbox.")
         {
             TakesProgram = true,
@@ -37,13 +37,14 @@ internal static class RunCommand
                 ("ramet run --strace -- cat /etc/hostname", "What the program asks the kernel for."),
             ],
         };
-        foreach (var option in (Option[])[image, environment, directory, limits.Memory, limits.Timeout, limits.Cpus, limits.Processes, limits.MaxOutput, interactive, strace, stats])
+        foreach (var option in (Option[])[image, environment, directory, interactive, strace, stats])
             command.Options.Add(option);
+        limits.AddTo(command);
         command.Arguments.Add(words);
         command.SetAction(parse => Run(
-            globals.DataDirectory(parse), globals.KvmDevice(parse), parse.GetValue(image)!, parse.GetValue(words)!, ReadEnvironment(parse.GetValue(environment) ?? []),
-            parse.GetValue(directory), parse.GetValue(interactive),
-            limits.Read(parse) with { Output = new OutputPassthrough(), Tracer = parse.GetValue(strace) ? new StraceWriter() : null }, parse.GetValue(stats)));
+            globals.DataDirectory(parse), globals.KvmDevice(parse), parse.GetValue(image)!, parse.GetValue(words) ?? [], ReadEnvironment(parse.GetValue(environment) ?? []),
+            parse.GetValue(directory), parse.Has(interactive),
+            limits.Read(parse) with { Output = new OutputPassthrough(), Tracer = parse.Has(strace) ? new StraceWriter() : null }, parse.Has(stats)));
         return command;
     }
 
@@ -51,7 +52,7 @@ internal static class RunCommand
         string dataDirectory, string kvmDevice, string imageName, string[] words, List<KeyValuePair<string, string>> environment, string? workingDirectory, bool interactive,
         SandboxOptions options, bool stats)
     {
-        if (words[0].Length == 0) throw new UsageException("the command is empty: name a program, such as: ramet run -- ls /");
+        if (words.Length == 0 || words[0].Length == 0) throw new UsageException("no COMMAND given: name a program, such as: ramet run -- ls /");
         if (workingDirectory is not (null or ['/', ..])) throw new UsageException($"--workdir '{workingDirectory}' is not an absolute path.");
         using var interruption = new Interruption();
         using var engine = Engine.Open(dataDirectory, kvmDevice);

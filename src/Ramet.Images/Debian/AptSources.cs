@@ -14,17 +14,15 @@ internal static class AptSources
     /// <param name="suite">The suite that is wanted.</param>
     /// <param name="hostSuite">The suite of the host; its sources serve, renamed, when the host has none of <paramref name="suite"/>.</param>
     /// <param name="directory">apt's directory, normally /etc/apt.</param>
+    /// <exception cref="ImageBuildException">The machine names no mirror for it.</exception>
     public static string Select(string suite, string hostSuite, string directory = "/etc/apt")
     {
         var sources = ReadAll(directory).ToList();
         var found = Pick(sources, suite, suite);
         if (found.Length == 0) found = Pick(sources, hostSuite, suite);
-        return found.Length > 0 ? found : Default(suite);
+        return found.Length > 0 ? found : throw new ImageBuildException(
+            $"apt has no package source for Debian {suite}: add one to {directory}/sources.list.d (its mirror, 'Suites: {suite}', 'Components: main'; see sources.list(5)).");
     }
-
-    private static string Default(string suite) =>
-        Stanza("http://deb.debian.org/debian", $"{suite} {suite}-updates", "main", ["Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg"]) +
-        Stanza("http://deb.debian.org/debian-security", $"{suite}-security", "main", ["Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg"]);
 
     private static string Pick(List<Source> sources, string suite, string rename)
     {

@@ -125,7 +125,7 @@ public sealed class ImageStore
         var temporary = Path.Combine(_images, $".tmp-{spec.Name}-{Guid.NewGuid():n}");
         try
         {
-            Directory.CreateDirectory(_images);
+            CreateDirectory();
             using var held = await LockAsync(spec.Name, () => progress?.Report(new BuildStep(BuildStage.Waiting, $"Waiting for another build of image '{spec.Name}'")), cancellationToken)
                 .ConfigureAwait(false);
             Sweep(spec.Name);
@@ -151,6 +151,18 @@ public sealed class ImageStore
         catch (UnauthorizedAccessException e)
         {
             throw new ImageBuildException($"the data directory {_dataDirectory} cannot be written to: {e.Message} Choose another one (--data-dir).", e);
+        }
+    }
+
+    private void CreateDirectory()
+    {
+        try
+        {
+            Directory.CreateDirectory(_images);
+        }
+        catch (IOException e) when (e.HResult is not (ENoSpc or EDQuot))
+        {
+            throw new ImageBuildException($"the data directory {_dataDirectory} cannot be made: {e.Message} Choose another one (--data-dir).", e);
         }
     }
 

@@ -1,6 +1,7 @@
 using Ramet.Kernel.Files;
 using Ramet.Kernel.FileSystems;
 using Ramet.Kernel.FileSystems.Proc;
+using Ramet.Kernel.Terminals;
 
 namespace Ramet.Kernel;
 
@@ -25,6 +26,9 @@ internal static class StandardMounts
         Populate(devices.RootDirectory, mounts.Devices);
         var shm = devices.RootDirectory.AddDirectory("shm", Everybody | InodeMode.S_ISVTX);
         mounts.Add(new TmpfsFileSystem(kernel, "tmpfs"), root.FindChild("dev")!.Down.GetChild("shm", shm), MountFlags.MS_NOSUID | MountFlags.MS_NODEV);
+        kernel.Terminals.FileSystem = new DevPtsFileSystem(kernel);
+        var pts = root.FindChild("dev")!.Down.GetChild("pts", devices.RootDirectory.AddDirectory("pts", Readable));
+        kernel.Terminals.Mount = mounts.Add(kernel.Terminals.FileSystem, pts, MountFlags.MS_NOSUID | MountFlags.MS_NOEXEC, "devpts");
         mounts.Add(new ProcFileSystem(kernel), PlaceFor(root, top, "proc"), Secure);
         mounts.Add(new SysFileSystem(kernel), PlaceFor(root, top, "sys"), Secure | MountFlags.MS_RDONLY);
         return mounts;
@@ -49,13 +53,14 @@ internal static class StandardMounts
             devices.Register(1, minor, new MemoryDevice(kind));
         }
 
-        // No driver is registered for it: opening it is ENXIO, as without a controlling terminal.
         directory.AddDevice("tty", Device, 5, 0);
+        devices.Register(5, 0, new ControllingTerminalDevice());
+        directory.AddDevice("ptmx", Device, 5, 2);
+        devices.Register(5, 2, new MasterDevice());
         directory.AddSymbolicLink("fd", "/proc/self/fd");
         directory.AddSymbolicLink("stdin", "/proc/self/fd/0");
         directory.AddSymbolicLink("stdout", "/proc/self/fd/1");
         directory.AddSymbolicLink("stderr", "/proc/self/fd/2");
         directory.AddDirectory("mqueue", Everybody | InodeMode.S_ISVTX);
-        directory.AddDirectory("pts", Readable);
     }
 }

@@ -70,7 +70,7 @@ public sealed partial class ByteRing
         return done;
     }
 
-    /// <summary>Copies bytes from the front without taking them. Returns how many.</summary>
+    /// <summary>Copies bytes at the front without taking them. Returns how many.</summary>
     public int Peek(Span<byte> destination)
     {
         int count = Math.Min(destination.Length, Count);
@@ -87,6 +87,9 @@ public sealed partial class ByteRing
         wanted = Math.Min(wanted, Free);
         return wanted <= 0 ? 0 : Math.Min(Reserve(kernel, wanted), Free);
     }
+
+    /// <summary>Makes sure that this many bytes can be appended. False: they do not fit, or the budget is spent.</summary>
+    public bool EnsureRoom(Kernel kernel, int count) => count <= Free && Reserve(kernel, count) >= count;
 
     /// <summary>Forgets bytes at the front.</summary>
     public void Drop(int count)

@@ -57,6 +57,9 @@ public sealed partial class PosixThread
         if (Deadline == Never) Deadline = deadline;
     }
 
+    /// <summary>Sets the deadline of the current call anew (a terminal's time between two bytes).</summary>
+    internal void RestartDeadline(long deadline) => Deadline = deadline;
+
     /// <summary>
     /// The thread waits. Returned by a handler at once. When a signal is pending the thread does not wait: the result is then what
     /// <paramref name="restart"/> makes of the call, so a handler that has partial results checks <see cref="SignalPending"/> first.

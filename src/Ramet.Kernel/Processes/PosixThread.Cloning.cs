@@ -65,6 +65,7 @@ public sealed partial class PosixThread
             Parent = parent,
             ProcessGroup = Process.ProcessGroup,
             Session = Process.Session,
+            ControllingTerminal = Process.ControllingTerminal,
             ExitSignal = (request.Flags & CloneFlags.CLONE_PARENT) != 0 ? Process.ExitSignal : request.ExitSignal,
             ResourceLimits = Process.ResourceLimits.Clone(),
             Handlers = (request.Flags & CloneFlags.CLONE_SIGHAND) != 0 ? Process.Handlers : Process.Handlers.Clone(),

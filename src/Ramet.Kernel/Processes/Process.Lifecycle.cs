@@ -63,6 +63,8 @@ public sealed partial class Process
         IsExiting = true;
         StopTimers();
         Kernel.OnProcessEnded(this);
+        Terminals.Terminal.OnProcessEnded(this);
+        HangUpOrphans(this, exiting: this);
         AdoptChildren();
         ExitEvents.Wake();
         NotifyParent(ExitStatus);
@@ -126,6 +128,12 @@ public sealed partial class Process
             child.Parent = reaper;
             reaper.Children.Add(child);
             if (child.ParentDeathSignal != 0) child.SendSignal(SignalInfo.FromKernel(child.ParentDeathSignal));
+        }
+
+        foreach (var child in Children)
+        {
+            // Its parent was in another group of the session: it may have been what kept the group from being orphaned.
+            if (!child.IsZombie && child.ProcessGroup != ProcessGroup && child.Session == Session) child.HangUpOrphans(this, exiting: null);
         }
 
         var zombies = Children.FindAll(child => child.IsZombie);

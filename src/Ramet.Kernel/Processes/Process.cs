@@ -39,6 +39,12 @@ public sealed partial class Process
     /// <summary>Session.</summary>
     public int Session { get; internal set; }
 
+    /// <summary>The controlling terminal; null: none.</summary>
+    internal Terminals.Terminal? ControllingTerminal { get; set; }
+
+    /// <summary>The foreground group of the controlling terminal at the time when that hung up; 0: none.</summary>
+    internal int LostForegroundGroup { get; set; }
+
     /// <summary>Whether execve has happened since fork (setpgid refuses then).</summary>
     public bool HasExecuted { get; internal set; }
 

@@ -93,6 +93,8 @@ internal static class SignalDelivery
         if (Signal.IsIgnoredByDefault(info.Signal)) return true;
         if (Signal.IsStopping(info.Signal))
         {
+            // Nobody could continue it: job control does not stop members of an orphaned group.
+            if (info.Signal != Signal.SIGSTOP && process.IsInOrphanedGroup()) return true;
             if (!process.IsStopped) process.Stop(info.Signal);
             return true;
         }

@@ -3,6 +3,7 @@ using Ramet.Kernel.Files;
 using Ramet.Kernel.Memory;
 using Ramet.Kernel.Pipes;
 using Ramet.Kernel.Processes;
+using Ramet.Kernel.Terminals;
 
 namespace Ramet.Kernel.Syscalls;
 
@@ -142,8 +143,8 @@ internal static class OpenClose
                 if (error != Errno.None) return error;
             }
 
-            var opened = (flags & ~Creation & ~TemporaryBit) | OpenFlags.O_LARGEFILE;
-            var result = inode.Open(thread, opened, out description);
+            var kept = (flags & ~Creation & ~TemporaryBit) | OpenFlags.O_LARGEFILE;
+            var result = inode.Open(thread, kept, out description);
             if (result.IsBlocked && thread.ResumeState is PipeEnd waiting) waiting.Dentry = dentry;
             if (description is null) return result;
         }
@@ -154,6 +155,7 @@ internal static class OpenClose
         {
             if ((flags & OpenFlags.O_PATH) == 0) thread.Kernel.Watches.OnFile(description.Dentry, inode, InotifyMask.IN_OPEN);
             if ((flags & OpenFlags.O_TRUNC) != 0 && inode.IsRegular && !created) thread.Kernel.Watches.OnFile(description.Dentry, inode, InotifyMask.IN_MODIFY);
+            if (description is TerminalDescription { CanRead: true } opened && (flags & OpenFlags.O_NOCTTY) == 0) opened.Terminal.AcquireOnOpen(thread.Process);
             return descriptor;
         }
 

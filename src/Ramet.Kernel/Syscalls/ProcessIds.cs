@@ -52,7 +52,17 @@ internal static class ProcessIds
     {
         var self = thread.Process;
         if (thread.Kernel.Processes.InGroup(self.Pid).Any()) return Errno.EPERM;
+        self.ControllingTerminal = null;
+        self.LostForegroundGroup = 0;
         self.Session = self.ProcessGroup = self.Pid;
         return self.Pid;
+    }
+
+    [Syscall(SyscallNumber.vhangup)]
+    internal static SyscallResult Vhangup(PosixThread thread)
+    {
+        if (!thread.Credentials.HasCapability(Capability.CAP_SYS_TTY_CONFIG)) return Errno.EPERM;
+        thread.Process.ControllingTerminal?.HangUp();
+        return 0;
     }
 }

@@ -136,8 +136,11 @@ public sealed class DamagedInputTests
         byte[] sample = StateSerializer.Save(list, SavedTypes.Instance);
         byte[] circle = StateSerializer.Save(new Circle(), SavedTypes.Instance);
         // Header, then id 1 and tag of the root, then its reference to object 2 with its tag.
-        Assert.Equal((1, 2), (sample[24], sample[26]));
-        sample[27] = circle[25];
+        // A tag is a varint: it is as long as its first byte without the top bit says.
+        int tagLength = 1;
+        while ((sample[24 + tagLength] & 0x80) != 0) tagLength++;
+        Assert.Equal((1, 2), (sample[24], sample[25 + tagLength]));
+        circle.AsSpan(25, tagLength).CopyTo(sample.AsSpan(26 + tagLength));
         var e = Assert.Throws<StateFormatException>(() => StateSerializer.Load<Node>(sample, null, SavedTypes.Instance));
         Assert.Contains("Circle", e.Message, StringComparison.Ordinal);
     }

@@ -33,9 +33,11 @@ internal static class TaskStatusFiles
         var memory = thread?.Memory;
         int id = isThread ? thread!.Tid : process.Pid;
         var limit = process.ResourceLimits.Soft(ResourceLimit.RLIMIT_RSS);
+        var terminal = process.ControllingTerminal;
+        int terminalDevice = terminal is null ? 0 : Terminals.TerminalTable.EncodeDevice(terminal.Device);
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{id} ({NameOf(process, thread)}) {StateOf(process, thread)} {process.Parent?.Pid ?? 0} {process.ProcessGroup} {process.Session} 0 -1 4194304 0 0 0 0 "
+            $"{id} ({NameOf(process, thread)}) {StateOf(process, thread)} {process.Parent?.Pid ?? 0} {process.ProcessGroup} {process.Session} {terminalDevice} {terminal?.ForegroundGroup ?? -1} 4194304 0 0 0 0 "
             + $"{cpu} 0 {process.ChildrenTime / NanosecondsPerTick} 0 20 0 {process.Threads.Count} 0 {Math.Max(start, 0)} {memory?.MappedBytes ?? 0} {memory?.ResidentPages ?? 0} "
             + $"{limit} 1 1 0 0 0 0 0 0 0 0 0 0 {process.ExitSignal} 0 0 0 0 0 0 0 0 0 {memory?.ArgumentStart ?? 0} {memory?.ArgumentEnd ?? 0} "
             + $"{memory?.EnvironmentStart ?? 0} {memory?.EnvironmentEnd ?? 0} {(process.IsZombie ? process.ExitStatus : 0)}\n");

@@ -1,0 +1,73 @@
+using System.CommandLine;
+
+namespace Ramet.Benchmarks;
+
+/// <summary>The command <c>bench</c> with its subcommands.</summary>
+public static class BenchCommands
+{
+    private const string TemplateName = "python";
+
+    /// <summary>Makes the command. Its exit code is 1 when an answer was wrong.</summary>
+    public static Command Create(BenchHost host)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        return new Command("bench", "Measures Ramet on this machine; docs/SPECIFICATION.md says what is promised.") { CreateFork(host), CreateCompute(host) };
+    }
+
+    private static Command CreateFork(BenchHost host)
+    {
+        var runs = RunsOption(200);
+        var json = JsonOption();
+        var command = new Command("fork", "How long forks of the template 'python' take, next to making a VM for a Linux guest.") { runs, json };
+        command.SetAction(parse => Guard(parse, () =>
+        {
+            using var engine = host.OpenEngine(parse);
+            var report = new ForkBenchmark(engine, host.OpenTemplate(engine, TemplateName)).Run(parse.GetValue(runs));
+            parse.InvocationConfiguration.Output.Write(parse.GetValue(json) ? report.ToJson() + "\n" : report.ToTable());
+        }));
+        return command;
+    }
+
+    private static Command CreateCompute(BenchHost host)
+    {
+        var runs = RunsOption(15);
+        var json = JsonOption();
+        var command = new Command("compute", "How fast Python computes and starts in a sandbox, next to the same interpreter on the bare machine.") { runs, json };
+        command.SetAction(parse => Guard(parse, () =>
+        {
+            using var engine = host.OpenEngine(parse);
+            var template = host.OpenTemplate(engine, TemplateName);
+            var layer = host.OpenImage(engine, template.Manifest.Image);
+            using var image = engine.Images.Open(template.Manifest.Image);
+            var report = new ComputeBenchmark(engine, template, layer, image).Run(parse.GetValue(runs));
+            parse.InvocationConfiguration.Output.Write(parse.GetValue(json) ? report.ToJson() + "\n" : report.ToTable());
+        }));
+        return command;
+    }
+
+    private static Option<int> RunsOption(int usual)
+    {
+        var runs = new Option<int>("--runs") { Description = "Measurements of each thing.", DefaultValueFactory = _ => usual, HelpName = "N" };
+        runs.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() is < 1 or > 1_000_000) result.AddError("--runs takes a number from 1 to 1000000.");
+        });
+        return runs;
+    }
+
+    private static Option<bool> JsonOption() => new("--json") { Description = "Print one JSON object instead of a table." };
+
+    private static int Guard(ParseResult parse, Action action)
+    {
+        try
+        {
+            action();
+            return 0;
+        }
+        catch (BenchmarkException exception)
+        {
+            parse.InvocationConfiguration.Error.WriteLine($"ramet: {exception.Message}");
+            return 1;
+        }
+    }
+}
