@@ -51,7 +51,7 @@ internal static class SeccompGate
                 return false;
             case SeccompAction.Trace or SeccompAction.UserNotification:
                 // Nobody traces or listens.
-                thread.Registers.Rax = (ulong)-(long)Errno.ENOSYS;
+                thread.Registers.Rax = unchecked((ulong)-(long)Errno.ENOSYS);
                 return false;
             case SeccompAction.Trap:
                 // The number stays in RAX: the call has not been made.
