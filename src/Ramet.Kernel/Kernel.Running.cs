@@ -66,10 +66,19 @@ public sealed partial class Kernel
         {
             if (HasExited) return;
             _alarm = long.MaxValue;
-            long now = MonotonicNow;
-            Timers.RunDue(now);
-            Scheduler.Preempt(now);
-            UpdateAlarm();
+            try
+            {
+                long now = MonotonicNow;
+                Timers.RunDue(now);
+                Scheduler.Preempt(now);
+                UpdateAlarm();
+            }
+#pragma warning disable CA1031 // As for RunVcpu: the thread that calls is everybody's.
+            catch (Exception exception)
+#pragma warning restore CA1031
+            {
+                Fail("Internal error: " + exception);
+            }
         }
     }
 
