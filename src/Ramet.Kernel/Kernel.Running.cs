@@ -65,7 +65,7 @@ public sealed partial class Kernel
     {
         lock (Lock)
         {
-            if (HasExited) return;
+            if (HasExited || _clockStopped) return;
             _alarm = long.MaxValue;
             try
             {
