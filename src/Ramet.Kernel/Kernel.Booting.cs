@@ -99,7 +99,7 @@ public sealed partial class Kernel
             foreach (var context in Scheduler.Vcpus)
             {
                 if (context.HasHostThread) throw new InvalidOperationException("The sandbox still runs.");
-                Unload(context);
+                Vacate(context);
             }
 
             if (!_clockStopped) _savedMonotonic = MonotonicNow;
