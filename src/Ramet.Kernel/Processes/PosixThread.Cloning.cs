@@ -63,6 +63,7 @@ public sealed partial class PosixThread
         var process = new Process(Kernel, pid)
         {
             Parent = parent,
+            ParentThread = (request.Flags & CloneFlags.CLONE_PARENT) != 0 && Process.Parent is not null ? Process.ParentThread : this,
             ProcessGroup = Process.ProcessGroup,
             Session = Process.Session,
             ControllingTerminal = Process.ControllingTerminal,

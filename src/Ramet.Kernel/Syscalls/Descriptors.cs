@@ -140,7 +140,7 @@ internal static class Descriptors
         return error;
     }
 
-    [Syscall(SyscallNumber.fallocate, Missing = "FALLOC_FL_COLLAPSE_RANGE, FALLOC_FL_INSERT_RANGE")]
+    [Syscall(SyscallNumber.fallocate)]
     internal static SyscallResult FAllocate(PosixThread thread, int fd, FallocateMode mode, long offset, long length)
     {
         if (thread.Files.Get(fd) is not { CanWrite: true } description) return Errno.EBADF;

@@ -11,7 +11,7 @@ internal static class Mounting
 {
     private const int MaxMounts = 1024;
 
-    [Syscall(SyscallNumber.mount, Missing = "file systems other than tmpfs, proc, sysfs and bind mounts; propagation is accepted and there is none")]
+    [Syscall(SyscallNumber.mount, Missing = "file systems other than tmpfs, proc, sysfs, mqueue and bind mounts; propagation is accepted and there is none")]
     internal static SyscallResult Mount(PosixThread thread, UserPath source, UserPath target, UserPath type, MountFlags flags, UserAddress data)
     {
         const MountFlags Propagation = MountFlags.MS_PRIVATE | MountFlags.MS_SLAVE | MountFlags.MS_SHARED | MountFlags.MS_UNBINDABLE;
@@ -43,6 +43,7 @@ internal static class Mounting
             "tmpfs" or "ramfs" => new TmpfsFileSystem(thread.Kernel, typeName, ModeOption(options)),
             "proc" => new ProcFileSystem(thread.Kernel),
             "sysfs" => new SysFileSystem(thread.Kernel),
+            "mqueue" => thread.Kernel.MessageQueues,
             _ => null,
         };
         if (made is null) return Errno.ENODEV;

@@ -9,7 +9,7 @@ namespace Ramet.Kernel.Syscalls;
 internal static class SystemCalls
 {
     /// <summary>The release that programs see: that of the Linux whose calls these are.</summary>
-    internal const string Release = "6.6.0-ramet";
+    internal const string Release = "6.12.0-ramet";
 
     /// <summary>The version that programs see.</summary>
     internal const string Version = "#1 SMP PREEMPT_DYNAMIC Ramet";

@@ -8,18 +8,15 @@ internal static class SystemFiles
 {
     private const int Writable = 0x1A4;
 
-    /// <summary>uname -r: a long-term kernel whose interfaces are the measure.</summary>
-    public const string Release = "6.12.0-ramet";
-
-    /// <summary>uname -v.</summary>
-    public const string Version = "#1 SMP PREEMPT_DYNAMIC Ramet";
+    private const string Release = Syscalls.SystemCalls.Release;
+    private const string Version = Syscalls.SystemCalls.Version;
 
     private static readonly Dictionary<string, string> Fixed = new(StringComparer.Ordinal)
     {
         ["cmdline"] = "ramet",
         ["swaps"] = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority",
         ["devices"] = "Character devices:\n  1 mem\n  5 /dev/tty\n136 pts\n\nBlock devices:",
-        ["filesystems"] = "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\toverlay\nnodev\tpipefs\nnodev\tsockfs",
+        ["filesystems"] = "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\toverlay\nnodev\tpipefs\nnodev\tsockfs\nnodev\tmqueue\nnodev\tdevpts",
         ["sys/kernel/osrelease"] = Release,
         ["sys/kernel/ostype"] = "Linux",
         ["sys/kernel/version"] = Version,
@@ -54,6 +51,11 @@ internal static class SystemFiles
         ["sys/vm/mmap_min_addr"] = "65536",
         ["sys/vm/swappiness"] = "0",
         ["sys/vm/nr_hugepages"] = "0",
+        ["sys/fs/mqueue/queues_max"] = "256",
+        ["sys/fs/mqueue/msg_max"] = "10",
+        ["sys/fs/mqueue/msg_default"] = "10",
+        ["sys/fs/mqueue/msgsize_max"] = "8192",
+        ["sys/fs/mqueue/msgsize_default"] = "8192",
         ["sys/fs/nr_open"] = "1048576",
         ["sys/fs/pipe-max-size"] = "1048576",
         ["sys/fs/pipe-user-pages-soft"] = "16384",
