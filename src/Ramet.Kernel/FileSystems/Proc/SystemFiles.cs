@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Ramet.Kernel.Processes;
 
 namespace Ramet.Kernel.FileSystems.Proc;
 
@@ -20,7 +21,6 @@ internal static class SystemFiles
         ["sys/kernel/osrelease"] = Release,
         ["sys/kernel/ostype"] = "Linux",
         ["sys/kernel/version"] = Version,
-        ["sys/kernel/domainname"] = "(none)",
         ["sys/kernel/pid_max"] = "4194304",
         ["sys/kernel/cap_last_cap"] = "40",
         ["sys/kernel/ngroups_max"] = "65536",
@@ -80,7 +80,7 @@ internal static class SystemFiles
 
     private static readonly string[] Changing =
     [
-        "meminfo", "cpuinfo", "uptime", "loadavg", "version", "stat", "vmstat", "sys/kernel/hostname", "sys/kernel/threads-max",
+        "meminfo", "cpuinfo", "uptime", "loadavg", "version", "stat", "vmstat", "sys/kernel/hostname", "sys/kernel/domainname", "sys/kernel/threads-max",
         "sys/kernel/random/boot_id", "sys/kernel/random/uuid", "sys/fs/file-max", "sys/fs/file-nr",
     ];
 
@@ -89,7 +89,7 @@ internal static class SystemFiles
         Fixed.Keys.Concat(Changing).Concat(IpcFiles.Paths).Order(StringComparer.Ordinal).Select(path => (path, path is "sys/kernel/hostname" or "sys/kernel/domainname" ? Writable : 0)));
 
     /// <summary>The text of a file.</summary>
-    public static string Generate(Kernel kernel, string path) => Fixed.TryGetValue(path, out string? text) ? text + "\n" : path switch
+    public static string Generate(Kernel kernel, UtsNamespace uts, string path) => Fixed.TryGetValue(path, out string? text) ? text + "\n" : path switch
     {
         "meminfo" => MemoryInformation(kernel),
         "cpuinfo" => CpuInformation(kernel),
@@ -98,7 +98,8 @@ internal static class SystemFiles
         "version" => $"Linux version {Release} (ramet) {Version}\n",
         "stat" => Statistics(kernel),
         "vmstat" => "pgfault 0\npgmajfault 0\n",
-        "sys/kernel/hostname" => kernel.HostName + "\n",
+        "sys/kernel/hostname" => uts.HostName + "\n",
+        "sys/kernel/domainname" => uts.DomainName + "\n",
         "sys/kernel/threads-max" => string.Create(CultureInfo.InvariantCulture, $"{kernel.Limits.MaxThreads}\n"),
         "sys/kernel/random/boot_id" => kernel.BootId.ToString("D") + "\n",
         "sys/kernel/random/uuid" => RandomUuid(kernel) + "\n",
@@ -109,11 +110,12 @@ internal static class SystemFiles
     };
 
     /// <summary>Takes what was written to a file.</summary>
-    public static Errno Accept(Kernel kernel, string path, string text)
+    public static Errno Accept(UtsNamespace uts, string path, string text)
     {
-        if (path != "sys/kernel/hostname") return Errno.EACCES;
+        if (path is not ("sys/kernel/hostname" or "sys/kernel/domainname")) return Errno.EACCES;
         if (text.Length > 64) return Errno.EINVAL;
-        kernel.HostName = text;
+        if (path == "sys/kernel/hostname") uts.HostName = text;
+        else uts.DomainName = text;
         return Errno.None;
     }
 

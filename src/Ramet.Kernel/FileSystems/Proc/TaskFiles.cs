@@ -57,7 +57,7 @@ internal static class TaskFiles
     /// <summary>A path as links of /proc show it: from the reader's root, with " (deleted)" where that is so.</summary>
     public static string PathOf(PosixThread reader, Dentry dentry)
     {
-        string path = dentry.GetPath(reader.FileSystem.Root) ?? dentry.GetPath(reader.Kernel.Mounts.Root) ?? "/";
+        string path = dentry.GetPath(reader.FileSystem.Root) ?? dentry.GetPath(reader.FileSystem.Namespace.Root) ?? "/";
         return dentry.IsUnlinked ? path + " (deleted)" : path;
     }
 
@@ -132,7 +132,7 @@ internal static class MountFiles
     public static string Mounts(PosixThread reader)
     {
         var text = new StringBuilder();
-        foreach (var mount in reader.Kernel.Mounts.Mounts)
+        foreach (var mount in reader.FileSystem.Namespace.Mounts)
         {
             if (mount.Root.GetPath(reader.FileSystem.Root) is not { } path) continue;
             text.Append(Escape(mount.Source)).Append(' ').Append(Escape(path)).Append(' ').Append(mount.FileSystem.TypeName).Append(' ')
@@ -146,7 +146,7 @@ internal static class MountFiles
     public static string MountInfo(PosixThread reader)
     {
         var text = new StringBuilder();
-        foreach (var mount in reader.Kernel.Mounts.Mounts)
+        foreach (var mount in reader.FileSystem.Namespace.Mounts)
         {
             if (mount.Root.GetPath(reader.FileSystem.Root) is not { } path) continue;
             int parent = mount.MountPoint?.Mount.Id ?? 1;
