@@ -73,6 +73,7 @@ public sealed partial class Kernel
             Processes.Init.Children.Add(process);
             Processes.Add(process);
             thread.Credentials = new Credentials();
+            thread.Uts = Uts;
             thread.FileSystem = new FileSystemContext(Mounts.Root);
             thread.Files = new FileDescriptorTable(this, process.ResourceLimits);
             thread.Memory = AddressSpace.Create(this) ?? throw new InvalidOperationException("The memory limit is too small for any program.");
