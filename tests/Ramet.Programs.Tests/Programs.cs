@@ -44,7 +44,8 @@ public sealed class Programs
         string folder = Directory.CreateTempSubdirectory("ramet-programs-").FullName;
         try
         {
-            return Run("/bin/bash", ["-c", script, "script"], folder, new() { ["LC_ALL"] = "C", ["TZ"] = "UTC", ["HOME"] = folder, ["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" });
+            // .NET ignores SIGPIPE, and children inherit that.
+            return Run("/usr/bin/env", ["--default-signal=PIPE", "bash", "-c", script, "script"], folder, new() { ["LC_ALL"] = "C", ["TZ"] = "UTC", ["HOME"] = folder, ["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" });
         }
         finally
         {

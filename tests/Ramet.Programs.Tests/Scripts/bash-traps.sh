@@ -1,5 +1,5 @@
 # image: shell
-# Traps: signals to oneself and to children, EXIT, ERR, ignored signals, what children inherit.
+# bash ignores QUIT for itself. Traps: signals to oneself and to children, EXIT, ERR, ignored signals, what children inherit.
 trap 'echo "USR1 taken"' USR1
 kill -USR1 $$
 (trap 'echo "child: TERM"; exit 3' TERM; kill -TERM $BASHPID; echo "not here"); echo "child: $?"
@@ -31,7 +31,7 @@ exit 0
 #> a child ended
 #> USR1 during wait
 #> HUP 129
-#> QUIT 131
+#> QUIT 0
 #> ILL 132
 #> ABRT 134
 #> SEGV 139

@@ -16,7 +16,7 @@ create table numbers as select i, md5(i::text) as hash from generate_series(1, 2
 create function double(x int) returns int language plpgsql as 'begin return x * 2; end'; vacuum analyze numbers;
 X
 psql -Atc "select i, double(i) from numbers where hash = md5('777')" -c 'select count(*), sum(i) from numbers' -c 'set max_parallel_workers_per_gather = 2; set parallel_setup_cost = 0; set parallel_tuple_cost = 0; set min_parallel_table_scan_size = 0; select count(*) from numbers a where a.i % 7 = 0'
-psql -c 'select * from nothing' 2>&1 | head -1; psql -Atc "select pg_sleep(10)" -c 'select 1' 2>&1 & sleep 0.5; psql -Atc "select pg_cancel_backend(pid) from pg_stat_activity where query like '%pg_sleep(10)%' and pid <> pg_backend_pid()"; wait $!
+psql -c 'select * from nothing' 2>&1 | head -1; psql -Atc "select pg_sleep(10)" -c 'select 1' > cancelled 2>&1 & sleep 0.5; psql -Atc "select pg_cancel_backend(pid) from pg_stat_activity where query like '%pg_sleep(10)%' and pid <> pg_backend_pid()"; wait $!; cat cancelled
 psql -qAtc 'listen news' -c "notify news, 'told'" -c 'select 1' | grep -c told
 psql -qc 'begin' -c 'insert into numbers select -1 from generate_series(1, 1000)' -c 'select pg_sleep(20)' > /dev/null 2>&1 & sleep 0.7; psql -qc "insert into numbers values (0, 'committed')"
 kill -9 $(head -1 data/postmaster.pid); wait $!; while pgrep postgres > /dev/null; do sleep 0.1; done; echo "killed"
@@ -43,8 +43,8 @@ exit 0
 #> SET
 #> 2857
 #> ERROR:  relation "nothing" does not exist
-#> ERROR:  canceling statement due to user request
 #> t
+#> ERROR:  canceling statement due to user request
 #> 1
 #> 1
 #> killed
