@@ -254,9 +254,11 @@ static bool is_pointless(uint64_t *state, long number, const uint64_t *argument)
     case SYS_prctl: return argument[0] == PR_SET_SECCOMP && !one_in(state, 20);
     case SYS_kill: case SYS_tkill: case SYS_tgkill: case SYS_rt_sigqueueinfo: case SYS_rt_tgsigqueueinfo: {
         int target = (int)argument[0];
-        return target == world.main_pid || target <= 0 || (target == getpid() && !one_in(state, 10));
+        return target == world.main_pid || target <= 0 || ((target == getpid() || target == (int)syscall(SYS_gettid)) && !one_in(state, 10));
     }
     case SYS_munmap: case SYS_mprotect: case SYS_mremap: return one_in(state, 2);
+    /* What interrupts calls that wait stays in force for most of the time. */
+    case SYS_rt_sigaction: return argument[0] == SIGALRM && !one_in(state, 10);
     case SYS_setrlimit: case SYS_prlimit64: return !one_in(state, 4);
     default: return false;
     }
@@ -308,6 +310,11 @@ void run_calls(uint64_t seed, long count)
         int error = result == -1 ? errno : 0;
         __sync_fetch_and_add(&totals->calls, 1);
         if (error >= 0 && error < (int)COUNT(totals->by_errno)) __sync_fetch_and_add(&totals->by_errno[error], 1);
+        if (number == SYS_rt_sigprocmask && !one_in(&state, 8)) {
+            sigset_t none;
+            sigemptyset(&none);
+            sigprocmask(SIG_SETMASK, &none, NULL);
+        }
         if (error == 0) add_descriptor(&state, result);
     }
 }

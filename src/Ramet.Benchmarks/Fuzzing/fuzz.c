@@ -9,12 +9,14 @@
 
 struct totals *totals;
 static int threads_per_worker = 3;
+static volatile int threads_done;
 
 static void on_alarm(int signal) { (void)signal; }
 
 static void *run_thread(void *argument)
 {
-    run_calls((uint64_t)(uintptr_t)argument, 250);
+    run_calls((uint64_t)(uintptr_t)argument, 700);
+    __sync_fetch_and_add(&threads_done, 1);
     return NULL;
 }
 
@@ -28,8 +30,6 @@ static void work(uint64_t seed)
     /* Calls that wait are interrupted again and again. */
     struct sigaction action = { .sa_handler = on_alarm };
     sigaction(SIGALRM, &action, NULL);
-    struct itimerval timer = { { 0, 20000 }, { 0, 20000 } };
-    setitimer(ITIMER_REAL, &timer, NULL);
     struct rlimit limit = { 256, 256 };
     setrlimit(RLIMIT_NOFILE, &limit);
     make_world(&state);
@@ -42,7 +42,11 @@ static void work(uint64_t seed)
     int started = 0;
     for (int i = 0; i < threads_per_worker && i < 16; i++)
         if (pthread_create(&threads[started], NULL, run_thread, (void *)(uintptr_t)next_random(&state)) == 0) started++;
-    for (int i = 0; i < started; i++) pthread_join(threads[i], NULL);
+    while (threads_done < started) {
+        struct timespec pause = { 0, 3000000 };
+        nanosleep(&pause, NULL);
+        for (int i = 0; i < started; i++) pthread_kill(threads[i], SIGALRM);
+    }
     _exit(0);
 }
 
@@ -57,8 +61,8 @@ static void work_on_instructions(uint64_t seed)
 
 static void wait_or_kill(pid_t pid, int milliseconds)
 {
-    for (int waited = 0; waited < milliseconds; waited += 5) {
-        struct timespec pause = { 0, 5000000 };
+    for (int waited = 0; waited < milliseconds; waited += 2) {
+        struct timespec pause = { 0, 2000000 };
         if (waitpid(pid, NULL, WNOHANG) == pid) {
             pid = 0;
             break;
@@ -118,7 +122,7 @@ int main(int argc, char **argv)
             work(worker_seed);
         }
         if (pid > 0) {
-            wait_or_kill(pid, 1500);
+            wait_or_kill(pid, 900);
             clean_up(pid);
         }
         totals->workers++;
