@@ -112,7 +112,7 @@ for (const name of ['/usr/share/nodejs/acorn', 'acorn']) {
 }
 
 const loader = vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER ?? ((specifier) => import(specifier));
-const compile = (code, filename) => new vm.Script(code, { filename, importModuleDynamically: loader });
+const compile = (code, filename, lineOffset = 0) => new vm.Script(code, { filename, lineOffset, importModuleDynamically: loader });
 
 /** Names that a pattern binds. */
 function* namesOf(pattern) {
@@ -138,10 +138,10 @@ function* nodesOf(node, functions) {
 }
 
 /**
- * A module's code, or a script with a top-level await, as a script: an async function whose declarations are outside of it. Lines stay where they are.
+ * A module's code, or a script with a top-level await, as a script: an async function whose declarations are outside of it. Its lines are one lower than they were.
  * Null when it is neither (then its syntax error is the script's).
  */
-function rewrite(code, filename) {
+function rewrite(code, filename, wantsValue) {
   let tree;
   try {
     tree = acorn.parse(code, { ecmaVersion: 'latest', sourceType: 'module', allowHashBang: true });
@@ -222,7 +222,7 @@ function rewrite(code, filename) {
   }
 
   const last = tree.body.at(-1);
-  if (last?.type === 'ExpressionStatement') {
+  if (wantsValue && last?.type === 'ExpressionStatement') {
     change(last.start, last.expression.start, `;return (${code.slice(last.start, last.expression.start)}`);
     change(last.expression.end, last.expression.end, ')');
   }
@@ -243,7 +243,7 @@ function rewrite(code, filename) {
   const body = (text + code.slice(at)).replace(/^#!/, '//');
   const head = lets.size ? `let ${[...lets].join(',')};` : '';
   // Functions come behind, where lines no longer matter; declarations of a script are there from its start.
-  return `${head}(async()=>{${imports.join('')}${body}\n})()\n${functions.join('\n')}`;
+  return `${head}(async()=>{${imports.join('')}\n${body}\n})()\n${functions.join('\n')}`;
 }
 
 const metaOf = (filename) => {
@@ -254,15 +254,14 @@ const metaOf = (filename) => {
 };
 
 /** Runs code as a script. Gives its value, or the promise of it when it waits at its top level. */
-function execute(code, filename) {
+function execute(code, filename, wantsValue) {
   let script;
   try {
     script = compile(code, filename);
   } catch (error) {
-    const other = error instanceof SyntaxError && acorn && /\b(await|import|export)\b/.test(code) ? rewrite(code, filename) : null;
+    const other = error instanceof SyntaxError && acorn && /\b(await|import|export)\b/.test(code) ? rewrite(code, filename, wantsValue) : null;
     if (other === null) throw error;
-    const promise = compile(other, filename).runInThisContext();
-    return { promise };
+    return { promise: compile(other, filename, -1).runInThisContext() };
   }
 
   return { value: script.runInThisContext() };
@@ -310,10 +309,19 @@ function apply(options) {
     else process.env[name] = value;
   }
 
-  process.argv.length = 1;
-  if (options.filename !== undefined) process.argv.push(path.resolve(options.filename));
-  if (options.argv) process.argv.push(...options.argv);
-  return options.filename;
+  // The first argument is what Python has for code without a file: -c, or - for standard input.
+  const [zeroth, ...rest] = options.argv ?? [];
+  const file = options.filename === '<stdin>' ? undefined : options.filename;
+  if (file !== undefined) process.argv.push(path.resolve(file));
+  else if (zeroth !== undefined && zeroth !== '-c') process.argv.push(zeroth);
+  process.argv.push(...rest);
+  return file;
+}
+
+/** performance.now() goes on from the time when the template was made; the wall clock does not. */
+let timeOrigin;
+function correctTimeOrigin() {
+  Object.defineProperty(performance, 'timeOrigin', { configurable: true, enumerable: true, get: () => timeOrigin ??= Date.now() - performance.now() });
 }
 
 // --- requests ---------------------------------------------------------------------------------------------------------------------------------------
@@ -386,11 +394,12 @@ function serve(length) {
   session = (flags & SESSION) !== 0;
   details = null;
   reseed(request.subarray(16, HEADER));
+  timeOrigin = undefined;
   const code = request.utf8Slice(HEADER, end);
   let filename;
   try {
+    process.argv.length = 1;
     if (all > end) filename = apply(JSON.parse(request.utf8Slice(end, all)));
-    else process.argv.length = 1;
     prepareGlobals(filename);
   } catch (error) {
     reply(2, { error: `${error.name}: ${error.message}` });
@@ -410,7 +419,7 @@ function keepValue(value, flags) {
 
 /** The event loop goes on behind it, until nothing is left. What it throws is uncaught. */
 function runOnce(code, filename, flags) {
-  const { promise, value } = execute(code, filename);
+  const { promise, value } = execute(code, filename, (flags & VALUE) !== 0);
   if (promise === undefined) return keepValue(value, flags);
   waiting = true;
   promise.then((result) => { waiting = false; keepValue(result, flags); });
@@ -429,7 +438,7 @@ function runInSession(code, filename, flags) {
   };
   let result;
   try {
-    result = execute(code, filename);
+    result = execute(code, filename, (flags & VALUE) !== 0);
   } catch (error) {
     return failed(error);
   }
@@ -483,7 +492,7 @@ async function warmUp() {
       // A block: const and let must not stay. (With await there is no block: they do, and are run once.)
       if (/^import|\bawait\b/.test(code)) {
         const text = rewrite(code.replace(/warm5/g, `warm5_${round}`).replace(/^import .*?;/, round === 0 ? '$&' : 'const join = (...all) => all.join("/");'), '[eval]');
-        await compile(text.replace(/^let [^;]*;/, (head) => `{${head}`).replace(/\}\)\(\)\n/, '})()}\n'), '[eval]').runInThisContext();
+        await compile(text.replace(/^let [^;]*;/, (head) => `{${head}`).replace(/\}\)\(\)\n/, '})()}\n'), '[eval]', -1).runInThisContext();
       } else {
         execute(code.includes('const ') ? `{${code}}` : code, '[eval]');
       }
@@ -516,6 +525,7 @@ process.argv.length = 1;
 delete require.cache[__filename];
 replaceRandom();
 defineModules();
+correctTimeOrigin();
 
 warmUp().then(settle).then(() => {
   process.emit = emit;
