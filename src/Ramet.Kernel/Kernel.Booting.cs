@@ -48,7 +48,7 @@ public sealed partial class Kernel
     /// <summary>A kernel with nothing running.</summary>
     public static Kernel Create(KernelPorts ports, ResourceLimits limits)
     {
-        var kernel = new Kernel { _ports = ports, Limits = limits };
+        var kernel = new Kernel { _ports = ports, _machine = ports.Machine ?? throw new ArgumentException("A kernel that starts from nothing needs its machine.", nameof(ports)), Limits = limits };
         kernel.Buffers.Limit = BufferLimit(limits);
         kernel.Frames = new FrameAllocator(kernel);
         kernel.Scheduler = new Scheduler(kernel);
@@ -102,29 +102,53 @@ public sealed partial class Kernel
     }
 
     /// <summary>
-    /// A kernel from its compact form, on a machine whose memory holds the snapshot's. It is a new sandbox: identity, randomness and
-    /// clocks are its own, and memory that asked for it is wiped. It runs from <see cref="Continue"/> on.
+    /// A kernel from its compact form. It needs no machine yet, so it can be loaded while that is being made, or long before it is wanted; <see cref="Begin"/> comes before anything else.
     /// </summary>
+    /// <exception cref="StateFormatException">The bytes are damaged or of another version.</exception>
+    public static Kernel Load(KernelPorts ports, ReadOnlyMemory<byte> state, ResourceLimits? limits = null)
+    {
+        var kernel = StateSerializer.Load<Kernel>(state, ports);
+        if (limits is not null) kernel.SetLimits(limits);
+        return kernel;
+    }
+
+    /// <summary>
+    /// Makes a loaded kernel a new sandbox, on a machine whose memory holds the snapshot's: identity, randomness and clocks are its own, and memory that asked for it is wiped. Its
+    /// programs run from <see cref="Continue"/> on.
+    /// </summary>
+    /// <param name="machine">The machine; null: that of the ports it was loaded with.</param>
+    /// <param name="limits">Limits of this sandbox; null: those it was loaded with.</param>
+    public void Begin(IMachine? machine = null, ResourceLimits? limits = null)
+    {
+        lock (Lock)
+        {
+            if (machine is not null) _machine = machine;
+            if (limits is not null) SetLimits(limits);
+            SetClock();
+            Generation++;
+            RefreshIdentity();
+            Vdso.Refresh();
+            foreach (var space in AddressSpaces()) space.WipeForFork();
+        }
+    }
+
+    /// <summary><see cref="Load"/> and <see cref="Begin"/>.</summary>
     /// <exception cref="StateFormatException">The bytes are damaged or of another version.</exception>
     public static Kernel Restore(KernelPorts ports, ReadOnlyMemory<byte> state, ResourceLimits? limits = null)
     {
-        var kernel = StateSerializer.Load<Kernel>(state, ports);
-        if (limits is not null)
-        {
-            kernel.Limits = limits;
-            kernel.Buffers.Limit = BufferLimit(limits);
-        }
-
-        lock (kernel.Lock)
-        {
-            kernel.Generation++;
-            kernel.RefreshIdentity();
-            kernel.Vdso.Refresh();
-            foreach (var space in kernel.AddressSpaces()) space.WipeForFork();
-        }
-
+        var kernel = Load(ports, state, limits);
+        kernel.Begin();
         return kernel;
     }
+
+    private void SetLimits(ResourceLimits limits)
+    {
+        Limits = limits;
+        Buffers.Limit = BufferLimit(limits);
+    }
+
+    /// <summary>A page-table root that is valid while nothing runs.</summary>
+    public ulong PageTableRoot => AddressSpaces().First().Root;
 
     /// <summary>All address spaces, each once.</summary>
     internal IEnumerable<AddressSpace> AddressSpaces() =>
@@ -138,9 +162,12 @@ public sealed partial class Kernel
     private void OnLoaded(StateReader reader)
     {
         _ports = (KernelPorts)(reader.Context ?? throw new StateFormatException("A kernel is loaded with its ports as context."));
-        // Time stood still for the sandbox while it was frozen: its clock goes on from there.
-        _monotonicOffset = _savedMonotonic - _ports.Clock.MonotonicNanoseconds;
+        _machine = _ports.Machine!;
+        SetClock();
     }
+
+    /// <summary>Time stood still for the sandbox while it was frozen: its clock goes on from there.</summary>
+    private void SetClock() => _monotonicOffset = _savedMonotonic - _ports.Clock.MonotonicNanoseconds;
 
     private void RefreshIdentity()
     {

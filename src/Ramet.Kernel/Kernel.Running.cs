@@ -53,7 +53,8 @@ public sealed partial class Kernel
         {
             // RunThread gives the lock back only while guest code runs, and takes it again whatever happens.
             context.HasHostThread = false;
-            if (_stopRequested || HasExited) Unload(context);
+            // Only a kernel that may be saved needs what the virtual CPU still holds.
+            if (_stopRequested && !HasExited) Unload(context);
             UpdateAlarm();
             Lock.Exit();
         }

@@ -36,7 +36,8 @@ public sealed partial class Sandbox : IRunnerSink
         _runnerReply = reply.ToArray();
         _runnerReplied = true;
         // What is behind the reply is for the caller to decide; until then nothing of the sandbox needs to run.
-        if (_stopAtReply) _kernel.RequestStop();
+        if (_endAtReply) EndWith(RunnerExitCode ?? 1);
+        else if (_stopAtReply) _kernel.RequestStop();
     }
 
     void IRunnerSink.OnIdle()
@@ -45,11 +46,15 @@ public sealed partial class Sandbox : IRunnerSink
         if (_stopAtIdle) _kernel.RequestStop();
     }
 
+    private bool _endAtReply;
     private bool _stopAtReply;
     private bool _stopAtIdle;
 
     /// <summary>Makes the sandbox stand still when the runner replies.</summary>
     internal void StopAtReply() => _stopAtReply = true;
+
+    /// <summary>Makes the runner's reply the end of the sandbox.</summary>
+    internal void EndAtReply() => _endAtReply = true;
 
     /// <summary>Makes the sandbox stand still when the runner waits for a request.</summary>
     internal void StopAtIdle() => _stopAtIdle = true;

@@ -60,17 +60,17 @@ public sealed partial class SandboxEngine : IDisposable
     /// <exception cref="SandboxException">The program cannot be started.</exception>
     public Sandbox Start(ImageLayer image, Kernel.MainProgram program, SandboxOptions options, bool driven = true)
     {
-        var machine = VirtualMachine.Create(Device, new VirtualMachineOptions
-        {
-            MemoryLimit = MemoryLimit(options),
-            MaxVcpus = options.VirtualCpus,
-            Images = [image.Data],
-        });
-        var sandbox = new Sandbox(this, machine, options, driven);
+        var sandbox = new Sandbox(this);
         try
         {
+            sandbox.Equip(VirtualMachine.Create(Device, new VirtualMachineOptions
+            {
+                MemoryLimit = MemoryLimit(options),
+                MaxVcpus = options.VirtualCpus,
+                Images = [image.Data],
+            }));
             var kernel = Kernel.Kernel.Create(sandbox.Ports(image), options.ToLimits());
-            sandbox.Attach(kernel);
+            sandbox.Open(options, driven, kernel);
             if (program.Descriptors.Count == 0)
             {
                 program = program with

@@ -23,10 +23,11 @@ internal static class TemplateBuilder
             MaxVcpus = 1,
             Images = [image.Data],
         });
-        using var sandbox = new Sandbox(engine, machine, options, driven: true);
+        using var sandbox = new Sandbox(engine);
+        sandbox.Equip(machine);
         var kernel = Kernel.Kernel.Create(sandbox.Ports(image), options.ToLimits());
         sandbox.StopAtIdle();
-        sandbox.Attach(kernel);
+        sandbox.Open(options, driven: true, kernel);
         var error = kernel.Start(
             new Kernel.MainProgram
             {
