@@ -491,6 +491,7 @@ async function warmUp() {
       prepareGlobals(undefined);
       // A block: const and let must not stay. (With await there is no block: they do, and are run once.)
       if (/^import|\bawait\b/.test(code)) {
+        if (!acorn) continue;
         const text = rewrite(code.replace(/warm5/g, `warm5_${round}`).replace(/^import .*?;/, round === 0 ? '$&' : 'const join = (...all) => all.join("/");'), '[eval]');
         await compile(text.replace(/^let [^;]*;/, (head) => `{${head}`).replace(/\}\)\(\)\n/, '})()}\n'), '[eval]', -1).runInThisContext();
       } else {
@@ -529,7 +530,7 @@ correctTimeOrigin();
 
 warmUp().then(settle).then(() => {
   process.emit = emit;
-  reply(0, { node: process.versions.node, v8: process.versions.v8 });
+  reply(0, { node: process.versions.node, v8: process.versions.v8, modules: acorn !== undefined });
   // From a callback of the event loop, so that no promise of the runner is around a program.
   setImmediate(() => {
     const length = fs.readSync(channel, buffer);
@@ -537,6 +538,6 @@ warmUp().then(settle).then(() => {
     serve(length);
   });
 }).catch((error) => {
-  process.stderr.write(`The Node.js runner could not start: ${util.inspect(error)}\n`);
+  fs.writeSync(2, `The Node.js runner could not start: ${util.inspect(error)}\n`);
   exit(1);
 });
