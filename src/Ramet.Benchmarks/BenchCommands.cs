@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Ramet.Benchmarks.Fuzzing;
 
 namespace Ramet.Benchmarks;
 
@@ -11,7 +12,7 @@ public static class BenchCommands
     public static Command Create(BenchHost host)
     {
         ArgumentNullException.ThrowIfNull(host);
-        return new Command("bench", "Measures Ramet on this machine; docs/SPECIFICATION.md says what is promised.") { CreateFork(host), CreateCompute(host) };
+        return new Command("bench", "Measures Ramet on this machine; docs/SPECIFICATION.md says what is promised.") { CreateFork(host), CreateCompute(host), CreateFuzz(host) };
     }
 
     private static Command CreateFork(BenchHost host)
@@ -41,6 +42,33 @@ public static class BenchCommands
             using var image = engine.Images.Open(template.Manifest.Image);
             var report = new ComputeBenchmark(engine, template, layer, image).Run(parse.GetValue(runs));
             parse.InvocationConfiguration.Output.Write(parse.GetValue(json) ? report.ToJson() + "\n" : report.ToTable());
+        }));
+        return command;
+    }
+
+    private static Command CreateFuzz(BenchHost host)
+    {
+        var minutes = new Option<double>("--minutes") { Description = "For how long.", DefaultValueFactory = _ => 1, HelpName = "N" };
+        minutes.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<double>() is not (> 0 and <= 10_000)) result.AddError("--minutes takes a number above 0, up to 10000.");
+        });
+        var seed = new Option<ulong?>("--seed") { Description = "Where the random numbers begin; random if not given, and printed.", HelpName = "S" };
+        var json = JsonOption();
+        var command = new Command("fuzz", "Makes random system calls in sandboxes: a sandbox may die of it, the host process must not. Needs gcc.") { minutes, seed, json };
+        command.SetAction(parse => Guard(parse, () =>
+        {
+            using var engine = host.OpenEngine(parse);
+            var output = parse.InvocationConfiguration.Output;
+            ulong start = parse.GetValue(seed) ?? (ulong)Random.Shared.NextInt64(1, 1_000_000_000);
+            if (!parse.GetValue(json)) output.WriteLine($"seed {start}");
+            var fuzzer = new SystemCallFuzzer(engine, host.OpenImage(engine, TemplateName))
+            {
+                OnFailure = failure => parse.InvocationConfiguration.Error.WriteLine($"ramet: seed {failure.Seed}: {failure.Text}"),
+            };
+            var report = fuzzer.Run(TimeSpan.FromMinutes(parse.GetValue(minutes)), start);
+            output.Write(parse.GetValue(json) ? report.ToJson() + "\n" : report.ToText());
+            if (report.Failures.Count > 0) throw new BenchmarkException($"{report.Failures.Count} failures; the same again: ramet bench fuzz --seed {start}");
         }));
         return command;
     }

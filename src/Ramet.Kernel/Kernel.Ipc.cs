@@ -21,6 +21,12 @@ public sealed partial class Kernel
     /// <summary>What connects the sandbox's standard streams and its runner to the host.</summary>
     public HostStreams HostStreams { get; private set; } = new();
 
+    /// <summary>Who watches files (inotify).</summary>
+    internal FileWatches Watches { get; private set; } = new();
+
+    /// <summary>System V shared memory, semaphores and messages.</summary>
+    internal SystemV.SystemVIpc SystemV { get; private set; } = new();
+
     /// <summary>File descriptors that epoll sets watch, all sets together: /proc/sys/fs/epoll/max_user_watches bounds it.</summary>
     internal int EpollWatches { get; set; }
 

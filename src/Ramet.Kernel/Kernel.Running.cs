@@ -65,12 +65,21 @@ public sealed partial class Kernel
     {
         lock (Lock)
         {
-            if (HasExited) return;
+            if (HasExited || _clockStopped) return;
             _alarm = long.MaxValue;
-            long now = MonotonicNow;
-            Timers.RunDue(now);
-            Scheduler.Preempt(now);
-            UpdateAlarm();
+            try
+            {
+                long now = MonotonicNow;
+                Timers.RunDue(now);
+                Scheduler.Preempt(now);
+                UpdateAlarm();
+            }
+#pragma warning disable CA1031 // As for RunVcpu: the thread that calls is everybody's.
+            catch (Exception exception)
+#pragma warning restore CA1031
+            {
+                Fail("Internal error: " + exception);
+            }
         }
     }
 
@@ -124,6 +133,7 @@ public sealed partial class Kernel
     /// <summary>A process has ended. The end of the main process is the end of the sandbox.</summary>
     internal void OnProcessEnded(Process process)
     {
+        SystemV.OnProcessEnded(process);
         if (process == MainProcess) End(process.ExitStatus);
     }
 

@@ -11,6 +11,7 @@ public sealed partial class Kernel
         thread.BeginSyscall();
         thread.SyscallNumber = (int)thread.Registers.Rax;
         Statistics.Syscalls++;
+        if (thread.SeccompMode != 0 && !Seccomp.SeccompGate.Admit(thread)) return;
         RunHandler(thread);
     }
 

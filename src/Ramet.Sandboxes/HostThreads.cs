@@ -44,11 +44,17 @@ internal sealed class HostThreads : IDisposable
         return result.Task;
     }
 
+    /// <summary>Ends the threads that are idle now, without their waiting for more to do.</summary>
+    public void Trim()
+    {
+        while (_idle.TryPop(out var worker)) worker.End();
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
         _disposed = true;
-        while (_idle.TryPop(out var worker)) worker.TryGive(static () => { });
+        Trim();
     }
 
     private sealed class Worker(HostThreads owner)
@@ -74,6 +80,15 @@ internal sealed class HostThreads : IDisposable
             }
         }
 
+        public void End()
+        {
+            lock (_gate)
+            {
+                _gone = true;
+                Monitor.Pulse(_gate);
+            }
+        }
+
         private void Loop()
         {
             while (true)
@@ -86,7 +101,7 @@ internal sealed class HostThreads : IDisposable
                     owner._idle.Push(this);
                     while (_action is null)
                     {
-                        if (Monitor.Wait(_gate, IdleTime) || _action is not null) continue;
+                        if (!_gone && (Monitor.Wait(_gate, IdleTime) || _action is not null)) continue;
                         _gone = true;
                         return;
                     }

@@ -40,6 +40,9 @@ public sealed partial class SandboxEngine : IDisposable
     /// <summary>Waits until all sandboxes that were disposed are gone: their virtual machines closed, their memory given back.</summary>
     public void WaitForTeardown() => Reaper.Drain();
 
+    /// <summary>Ends host threads that are kept for the next sandbox.</summary>
+    public void ReleaseIdleThreads() => Threads.Trim();
+
     /// <summary>An image of the store, opened once. Built first if it is a built-in one that is missing or outdated.</summary>
     public async Task<ImageLayer> OpenImageAsync(string name, IProgress<BuildStep>? progress = null, CancellationToken cancellationToken = default)
     {
@@ -60,7 +63,7 @@ public sealed partial class SandboxEngine : IDisposable
     /// <exception cref="SandboxException">The program cannot be started.</exception>
     public Sandbox Start(ImageLayer image, Kernel.MainProgram program, SandboxOptions options, bool driven = true)
     {
-        var sandbox = new Sandbox(this);
+        var sandbox = new Sandbox(this) { Origin = (null, image) };
         try
         {
             sandbox.Equip(VirtualMachine.Create(Device, new VirtualMachineOptions

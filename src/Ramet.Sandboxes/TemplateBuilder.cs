@@ -64,7 +64,7 @@ internal static class TemplateBuilder
 
     private static Template Freeze(TemplateRuntime runtime, ImageLayer image, Kernel.Kernel kernel, VirtualMachine machine, IReadOnlyList<MemoryRange> hotRanges)
     {
-        byte[] state = kernel.Save();
+        byte[] state = kernel.Save(asTemplate: true);
         var memory = machine.Memory.Freeze(kernel.Frames.Extent, SpareBytes);
         var manifest = new TemplateManifest
         {

@@ -27,11 +27,17 @@ internal static partial class CompilerFacts
         #include <sys/epoll.h>
         #include <sys/eventfd.h>
         #include <sys/file.h>
+        #include <mqueue.h>
+        #include <sys/inotify.h>
+        #include <sys/ipc.h>
         #include <sys/mman.h>
+        #include <sys/msg.h>
         #include <sys/mount.h>
         #include <sys/prctl.h>
         #include <sys/random.h>
         #include <sys/resource.h>
+        #include <sys/sem.h>
+        #include <sys/shm.h>
         #include <sys/signalfd.h>
         #include <sys/socket.h>
         #include <sys/stat.h>

@@ -79,6 +79,7 @@ public sealed partial class TmpfsDirectory : TmpfsInode
             ? new TmpfsFile(Owner, number, mode, uid, gid)
             : new TmpfsSpecialFile(Owner, number, mode, uid, gid, device);
         Put(name, made);
+        Kernel.Watches.OnName(this, name, made, InotifyMask.IN_CREATE);
         inode = made;
         return Errno.None;
     }
@@ -104,6 +105,7 @@ public sealed partial class TmpfsDirectory : TmpfsInode
         var made = new TmpfsDirectory(Owner, number, mode, thread.Credentials.FileSystemUid, gid);
         Put(name, made);
         LinkCount++;
+        Kernel.Watches.OnName(this, name, made, InotifyMask.IN_CREATE);
         inode = made;
         return Errno.None;
     }
@@ -124,6 +126,7 @@ public sealed partial class TmpfsDirectory : TmpfsInode
 
         var made = new TmpfsSymbolicLink(Owner, number, thread.Credentials.FileSystemUid, gid, target);
         Put(name, made);
+        Kernel.Watches.OnName(this, name, made, InotifyMask.IN_CREATE);
         inode = made;
         return Errno.None;
     }
@@ -138,6 +141,8 @@ public sealed partial class TmpfsDirectory : TmpfsInode
         var file = (TmpfsInode)target;
         Put(name, file);
         file.OnLinked();
+        Kernel.Watches.OnInode(file, InotifyMask.IN_ATTRIB);
+        Kernel.Watches.OnName(this, name, file, InotifyMask.IN_CREATE);
         return Errno.None;
     }
 
@@ -146,7 +151,9 @@ public sealed partial class TmpfsDirectory : TmpfsInode
     {
         if (target.IsDirectory) return Errno.EISDIR;
         Remove(name);
+        Kernel.Watches.OnInode(target, InotifyMask.IN_ATTRIB);
         ((TmpfsInode)target).OnUnlinked();
+        Kernel.Watches.OnName(this, name, target, InotifyMask.IN_DELETE);
         return Errno.None;
     }
 
@@ -157,6 +164,7 @@ public sealed partial class TmpfsDirectory : TmpfsInode
         if (!directory.IsEmpty) return Errno.ENOTEMPTY;
         Remove(name);
         directory.OnUnlinked();
+        Kernel.Watches.OnName(this, name, target, InotifyMask.IN_DELETE);
         LinkCount--;
         return Errno.None;
     }
@@ -176,6 +184,8 @@ public sealed partial class TmpfsDirectory : TmpfsInode
             to.Put(newName, source);
             LinkCount += (target.IsDirectory ? 1u : 0u) - (source.IsDirectory ? 1u : 0u);
             to.LinkCount += (source.IsDirectory ? 1u : 0u) - (target.IsDirectory ? 1u : 0u);
+            Kernel.Watches.OnMoved(this, name, to, newName, source);
+            Kernel.Watches.OnMoved(to, newName, this, name, target);
         }
         else
         {
@@ -191,8 +201,10 @@ public sealed partial class TmpfsDirectory : TmpfsInode
                 to.LinkCount++;
             }
 
+            Kernel.Watches.OnMoved(this, name, to, newName, source);
             if (target is not null)
             {
+                if (!target.IsDirectory) Kernel.Watches.OnInode(target, InotifyMask.IN_ATTRIB);
                 if (target.IsDirectory) to.LinkCount--;
                 target.OnUnlinked();
             }

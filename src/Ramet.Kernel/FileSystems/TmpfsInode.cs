@@ -95,6 +95,7 @@ public abstract partial class TmpfsInode : Inode
     {
         if (_released) return;
         _released = true;
+        Kernel.Watches.OnGone(this);
         if (Node < 0) Owner.FreeNumber();
         if (_attributes is not null) bytes += _attributes.Sum(attribute => attribute.Key.Length + attribute.Value.Length + 64L);
         Owner.Uncharge(bytes);

@@ -64,6 +64,7 @@ public sealed partial class DirectoryDescription : FileDescription
             Offset++;
         }
 
+        if (Dentry is not null) thread.Kernel.Watches.OnFile(Dentry, Inode, InotifyMask.IN_ACCESS);
         return buffer.Consumed;
     }
 

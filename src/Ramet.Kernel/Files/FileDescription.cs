@@ -51,6 +51,7 @@ public abstract partial class FileDescription
     {
         if (--_references != 0) return;
         LeaveEpollSets(kernel);
+        if (Dentry is not null && (Flags & OpenFlags.O_PATH) == 0) kernel.Watches.OnFile(Dentry, Inode!, CanWrite ? InotifyMask.IN_CLOSE_WRITE : InotifyMask.IN_CLOSE_NOWRITE);
         if (_counted) kernel.Mounts.OpenFiles--;
         Inode?.Locks?.ReleaseOwnedBy(this);
         OnClose(kernel);

@@ -155,6 +155,9 @@ public abstract partial class Inode
     /// <summary>What another part of the kernel keeps with the file: the pipe of a FIFO, the socket bound to a name. An object that is saved.</summary>
     internal object? Attachment { get; set; }
 
+    /// <summary>Who watches it (inotify); null: nobody.</summary>
+    internal List<InotifyWatch>? Watches { get; set; }
+
     /// <summary>Type bits of the mode as DT_*.</summary>
     public DirectoryEntryType EntryType => (DirectoryEntryType)((uint)(Mode & InodeMode.S_IFMT) >> 12);
 }

@@ -35,6 +35,18 @@ internal static class Permissions
         return uid == target.Uid || uid == directory.Uid || thread.Credentials.HasCapability(Capability.CAP_FOWNER) ? Errno.None : Errno.EPERM;
     }
 
+    /// <summary>Whether a thread may look into another's memory and descriptors (ptrace(2), access mode checking, with the file system ids' role taken by the real ones).</summary>
+    public static bool MayTrace(PosixThread thread, PosixThread target)
+    {
+        if (thread.Process == target.Process) return true;
+        var own = thread.Credentials;
+        var other = target.Credentials;
+        if (own.HasCapability(Capability.CAP_SYS_PTRACE)) return true;
+        return own.Uid == other.Uid && own.Uid == other.EffectiveUid && own.Uid == other.SavedUid
+            && own.Gid == other.Gid && own.Gid == other.EffectiveGid && own.Gid == other.SavedGid
+            && target.Process.Dumpable == 1 && (other.Permitted & ~own.Permitted) == 0;
+    }
+
     private static Errno Check(Credentials credentials, uint uid, bool inGroup, Inode inode, AccessMode mask) =>
         Check(uid, inGroup, credentials.Effective, inode, mask);
 

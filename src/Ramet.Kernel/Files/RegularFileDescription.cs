@@ -36,6 +36,7 @@ public sealed partial class RegularFileDescription : FileDescription
         if (offset < 0) return Errno.EINVAL;
         long done = _file.Pages.Read(ref buffer, offset);
         if (done == 0 && buffer.Faulted) return Errno.EFAULT;
+        if (done > 0) thread.Kernel.Watches.OnFile(Dentry, _file, InotifyMask.IN_ACCESS);
         if ((Flags & OpenFlags.O_NOATIME) == 0 && Dentry?.Mount.IsReadOnly != true) _file.OnRead();
         return done;
     }
@@ -54,7 +55,12 @@ public sealed partial class RegularFileDescription : FileDescription
         _file.RemovePrivileges(thread);
         long done = _file.Pages.Write(ref buffer, position, out error);
         if (offset == -1 && done > 0) Offset = position + done;
-        if (done > 0) return done;
+        if (done > 0)
+        {
+            thread.Kernel.Watches.OnFile(Dentry, _file, InotifyMask.IN_MODIFY);
+            return done;
+        }
+
         return buffer.Faulted ? Errno.EFAULT : error;
     }
 

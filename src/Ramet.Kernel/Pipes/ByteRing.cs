@@ -81,6 +81,13 @@ public sealed partial class ByteRing
         return count;
     }
 
+    /// <summary>Makes room for bytes that are to come. Returns for how many, up to what is asked for.</summary>
+    public int Prepare(Kernel kernel, int wanted)
+    {
+        wanted = Math.Min(wanted, Free);
+        return wanted <= 0 ? 0 : Math.Min(Reserve(kernel, wanted), Free);
+    }
+
     /// <summary>Makes sure that this many bytes can be appended. False: they do not fit, or the budget is spent.</summary>
     public bool EnsureRoom(Kernel kernel, int count) => count <= Free && Reserve(kernel, count) >= count;
 

@@ -35,6 +35,12 @@ public sealed partial class PosixThread
     /// <summary>securebits (capabilities(7)).</summary>
     internal uint SecureBits { get; set; }
 
+    /// <summary>SECCOMP_MODE_*; 0: not confined.</summary>
+    internal int SeccompMode { get; set; }
+
+    /// <summary>Filters, the newest first.</summary>
+    internal Seccomp.SeccompFilter? SeccompFilter { get; set; }
+
     /// <summary>Clone: what a child has from its parent.</summary>
     internal void InheritAttributes(PosixThread parent)
     {
@@ -46,6 +52,8 @@ public sealed partial class PosixThread
         IoPriority = parent.IoPriority;
         TimerSlack = parent.TimerSlack;
         SecureBits = parent.SecureBits;
+        SeccompMode = parent.SeccompMode;
+        SeccompFilter = parent.SeccompFilter;
     }
 
     /// <summary>execve: what a new program starts with.</summary>

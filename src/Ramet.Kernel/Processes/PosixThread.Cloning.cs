@@ -127,4 +127,4 @@ internal enum CloneFlags : ulong
 
 /// <summary>The arguments of clone(2), clone3(2), fork(2) and vfork(2) in one form.</summary>
 internal readonly record struct CloneRequest(
-    CloneFlags Flags, int ExitSignal, ulong Stack = 0, ulong ParentTid = 0, ulong ChildTid = 0, ulong Tls = 0);
+    CloneFlags Flags, int ExitSignal, ulong Stack = 0, ulong ParentTid = 0, ulong ChildTid = 0, ulong Tls = 0, ulong PidFd = 0);

@@ -126,6 +126,8 @@ public struct SignalInfo
         if (Code is > 0 and < SI_KERNEL && Signals.Signal.IsValid(Signal) && (Signals.Signal.Synchronous & Signals.Signal.Bit(Signal)) != 0)
         {
             BitConverter.TryWriteBytes(destination[16..], Address);
+            // si_syscall and si_arch.
+            if (Signal == Signals.Signal.SIGSYS) BitConverter.TryWriteBytes(destination[24..], Value);
             return;
         }
 

@@ -22,6 +22,12 @@ internal static class SocketFactory
                 return socket is null ? Errno.ESOCKTNOSUPPORT : Errno.None;
             case AddressFamily.AF_INET or AddressFamily.AF_INET6:
                 return CreateInet(thread, (AddressFamily)family, type, protocol, out socket);
+            case AddressFamily.AF_NETLINK:
+                if (type is not (SocketType.SOCK_RAW or SocketType.SOCK_DGRAM)) return Errno.ESOCKTNOSUPPORT;
+                // NETLINK_ROUTE.
+                if (protocol != 0) return Errno.EPROTONOSUPPORT;
+                socket = new NetlinkSocket(thread.Kernel, type, protocol, thread);
+                return Errno.None;
             default:
                 return Errno.EAFNOSUPPORT;
         }

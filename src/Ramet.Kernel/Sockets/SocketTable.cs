@@ -18,6 +18,9 @@ public sealed partial class SocketTable
     /// <summary>UDP ports.</summary>
     internal PortTable Udp { get; private set; } = new();
 
+    /// <summary>Port ids of netlink sockets.</summary>
+    internal HashSet<uint> NetlinkPorts { get; private set; } = [];
+
     /// <summary>Descriptions in messages that nobody has received yet.</summary>
     internal int RightsInFlight { get; set; }
 }

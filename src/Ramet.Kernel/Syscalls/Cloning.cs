@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Ramet.Kernel.Files;
 using Ramet.Kernel.Memory;
 using Ramet.Kernel.Processes;
 
@@ -7,15 +8,19 @@ namespace Ramet.Kernel.Syscalls;
 /// <summary>New threads and processes, and their ends.</summary>
 internal static class Cloning
 {
-    [Syscall(SyscallNumber.clone, Missing = "namespaces (EPERM), CLONE_PIDFD, CLONE_PTRACE")]
+    [Syscall(SyscallNumber.clone, Missing = "namespaces (EPERM), CLONE_PTRACE")]
     internal static SyscallResult Clone(PosixThread thread, CloneFlags flags, UserAddress stack, UserAddress parentTid, UserAddress childTid, ulong tls)
     {
         if (thread.Resuming) return WaitForVfork(thread);
-        if ((flags & CloneFlags.CLONE_PIDFD) != 0) return Errno.EINVAL;
-        return Start(thread, new CloneRequest(flags & ~CloneFlags.CSIGNAL, (int)(flags & CloneFlags.CSIGNAL), stack.Value, parentTid.Value, childTid.Value, tls));
+        // Both results would go to the same place.
+        if ((flags & CloneFlags.CLONE_PIDFD) != 0 && (flags & (CloneFlags.CLONE_PARENT_SETTID | CloneFlags.CLONE_DETACHED)) != 0) return Errno.EINVAL;
+        return Start(
+            thread,
+            new CloneRequest(
+                flags & (CloneFlags)uint.MaxValue & ~CloneFlags.CSIGNAL, (int)(flags & CloneFlags.CSIGNAL), stack.Value, parentTid.Value, childTid.Value, tls, parentTid.Value));
     }
 
-    [Syscall(SyscallNumber.clone3, Missing = "namespaces (EPERM), CLONE_PIDFD, set_tid, CLONE_INTO_CGROUP")]
+    [Syscall(SyscallNumber.clone3, Missing = "namespaces (EPERM), set_tid, CLONE_INTO_CGROUP")]
     internal static SyscallResult Clone3(PosixThread thread, UserAddress uargs, ulong size)
     {
         if (thread.Resuming) return WaitForVfork(thread);
@@ -25,13 +30,13 @@ internal static class Cloning
         if (thread.Memory.User.Read(uargs, bytes) != bytes.Length) return Errno.EFAULT;
         CloneArguments arguments = default;
         bytes.CopyTo(MemoryMarshal.AsBytes(MemoryMarshal.CreateSpan(ref arguments, 1)));
-        const CloneFlags Refused = CloneFlags.CSIGNAL | CloneFlags.CLONE_DETACHED | CloneFlags.CLONE_PIDFD | CloneFlags.CLONE_INTO_CGROUP;
+        const CloneFlags Refused = CloneFlags.CSIGNAL | CloneFlags.CLONE_DETACHED | CloneFlags.CLONE_INTO_CGROUP;
         if ((arguments.Flags & Refused) != 0 || arguments.SetTidSize != 0 || arguments.ExitSignal > 64) return Errno.EINVAL;
         if ((arguments.Stack == 0) != (arguments.StackSize == 0)) return Errno.EINVAL;
         return Start(
             thread,
             new CloneRequest(
-                arguments.Flags, (int)arguments.ExitSignal, arguments.Stack + arguments.StackSize, arguments.ParentTid, arguments.ChildTid, arguments.Tls));
+                arguments.Flags, (int)arguments.ExitSignal, arguments.Stack + arguments.StackSize, arguments.ParentTid, arguments.ChildTid, arguments.Tls, arguments.PidFd));
     }
 
     [Syscall(SyscallNumber.fork)]
@@ -60,13 +65,32 @@ internal static class Cloning
 
     private static SyscallResult Start(PosixThread thread, in CloneRequest request)
     {
-        var error = thread.Clone(request, out var child);
+        PosixThread? child = null;
+        bool wantsPidFd = (request.Flags & CloneFlags.CLONE_PIDFD) != 0;
+        var error = wantsPidFd ? PreparePidFd(thread, request) : Errno.None;
+        if (error == Errno.None) error = thread.Clone(request, out child);
         if (error != Errno.None) return error;
+        if (wantsPidFd)
+        {
+            var installed = DescriptorPair.InstallOne(thread, new PidFd(thread.Kernel, child!.Process, 0), closeOnExec: true);
+            thread.Memory.User.TryWrite(new UserAddress(request.PidFd), (int)installed.Value);
+        }
+
         if ((request.Flags & CloneFlags.CLONE_CLEAR_SIGHAND) != 0) child!.Process.Handlers.ResetForExec();
         if (child!.VforkDone is null) return child.Tid;
         thread.Progress = child.Tid;
         thread.ResumeState = child.VforkDone;
         return thread.BlockUninterruptible(child.VforkDone);
+    }
+
+    /// <summary>Whether a descriptor of the child can be made and stored: known before there is a child. EINVAL, EMFILE, EFAULT.</summary>
+    private static Errno PreparePidFd(PosixThread thread, in CloneRequest request)
+    {
+        if ((request.Flags & CloneFlags.CLONE_THREAD) != 0) return Errno.EINVAL;
+        var error = thread.Files.CheckSpace();
+        if (error != Errno.None) return error;
+        var address = new UserAddress(request.PidFd);
+        return thread.Memory.User.TryRead(address, out int before) && thread.Memory.User.TryWrite(address, before) ? Errno.None : Errno.EFAULT;
     }
 
     /// <summary>The parent of a vfork runs again: when the child has called execve or ended, or when the parent is to end itself.</summary>

@@ -105,6 +105,8 @@ internal static class Descriptors
                 var flag = request == FIONBIO ? OpenFlags.O_NONBLOCK : OpenFlags.O_ASYNC;
                 description.Flags = on != 0 ? description.Flags | flag : description.Flags & ~flag;
                 return 0;
+            case >= 0x8910 and <= 0x8971 when description is Sockets.Socket:
+                return Sockets.InterfaceIoctls.Handle(thread, request, new UserAddress(argument));
             default:
                 return description.Ioctl(thread, request, argument);
         }
@@ -121,7 +123,9 @@ internal static class Descriptors
         if (dentry.Mount.IsReadOnly) return Errno.EROFS;
         error = Permissions.Check(thread, dentry.Inode, AccessMode.W_OK);
         if (error == Errno.None) error = CheckLength(thread, dentry.Inode, length);
-        return error != Errno.None ? error : dentry.Inode.Truncate(thread, length);
+        if (error == Errno.None) error = dentry.Inode.Truncate(thread, length);
+        if (error == Errno.None) thread.Kernel.Watches.OnFile(dentry, dentry.Inode, InotifyMask.IN_MODIFY);
+        return error;
     }
 
     [Syscall(SyscallNumber.ftruncate)]
@@ -131,7 +135,9 @@ internal static class Descriptors
         if (thread.Files.Get(fd) is not { } description || (description.Flags & OpenFlags.O_PATH) != 0) return Errno.EBADF;
         if (!description.CanWrite) return Errno.EINVAL;
         var error = CheckLength(thread, description.Inode, length);
-        return error != Errno.None ? error : description.Truncate(thread, length);
+        if (error == Errno.None) error = description.Truncate(thread, length);
+        if (error == Errno.None) thread.Kernel.Watches.OnFile(description.Dentry, description.Inode, InotifyMask.IN_MODIFY);
+        return error;
     }
 
     [Syscall(SyscallNumber.fallocate, Missing = "FALLOC_FL_COLLAPSE_RANGE, FALLOC_FL_INSERT_RANGE")]

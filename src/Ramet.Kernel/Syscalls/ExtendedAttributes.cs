@@ -14,22 +14,22 @@ internal static class ExtendedAttributes
     [Syscall(SyscallNumber.setxattr)]
     internal static SyscallResult SetXAttr(PosixThread thread, UserPath path, UserPath name, [In("size")] UserAddress value, ulong size, XattrFlags flags)
     {
-        var error = Find(thread, path, WalkFlags.None, out var inode, out var mount);
-        return error != Errno.None ? error : Set(thread, inode, mount, name, value, size, flags);
+        var error = Find(thread, path, WalkFlags.None, out var inode, out var dentry);
+        return error != Errno.None ? error : Set(thread, inode, dentry, name, value, size, flags);
     }
 
     [Syscall(SyscallNumber.lsetxattr)]
     internal static SyscallResult LSetXAttr(PosixThread thread, UserPath path, UserPath name, [In("size")] UserAddress value, ulong size, XattrFlags flags)
     {
-        var error = Find(thread, path, WalkFlags.NoFollow, out var inode, out var mount);
-        return error != Errno.None ? error : Set(thread, inode, mount, name, value, size, flags);
+        var error = Find(thread, path, WalkFlags.NoFollow, out var inode, out var dentry);
+        return error != Errno.None ? error : Set(thread, inode, dentry, name, value, size, flags);
     }
 
     [Syscall(SyscallNumber.fsetxattr)]
     internal static SyscallResult FSetXAttr(PosixThread thread, int fd, UserPath name, [In("size")] UserAddress value, ulong size, XattrFlags flags)
     {
-        var error = Find(thread, fd, out var inode, out var mount);
-        return error != Errno.None ? error : Set(thread, inode, mount, name, value, size, flags);
+        var error = Find(thread, fd, out var inode, out var dentry);
+        return error != Errno.None ? error : Set(thread, inode, dentry, name, value, size, flags);
     }
 
     [Syscall(SyscallNumber.getxattr)]
@@ -77,39 +77,38 @@ internal static class ExtendedAttributes
     [Syscall(SyscallNumber.removexattr)]
     internal static SyscallResult RemoveXAttr(PosixThread thread, UserPath path, UserPath name)
     {
-        var error = Find(thread, path, WalkFlags.None, out var inode, out var mount);
-        return error != Errno.None ? error : Remove(thread, inode, mount, name);
+        var error = Find(thread, path, WalkFlags.None, out var inode, out var dentry);
+        return error != Errno.None ? error : Remove(thread, inode, dentry, name);
     }
 
     [Syscall(SyscallNumber.lremovexattr)]
     internal static SyscallResult LRemoveXAttr(PosixThread thread, UserPath path, UserPath name)
     {
-        var error = Find(thread, path, WalkFlags.NoFollow, out var inode, out var mount);
-        return error != Errno.None ? error : Remove(thread, inode, mount, name);
+        var error = Find(thread, path, WalkFlags.NoFollow, out var inode, out var dentry);
+        return error != Errno.None ? error : Remove(thread, inode, dentry, name);
     }
 
     [Syscall(SyscallNumber.fremovexattr)]
     internal static SyscallResult FRemoveXAttr(PosixThread thread, int fd, UserPath name)
     {
-        var error = Find(thread, fd, out var inode, out var mount);
-        return error != Errno.None ? error : Remove(thread, inode, mount, name);
+        var error = Find(thread, fd, out var inode, out var dentry);
+        return error != Errno.None ? error : Remove(thread, inode, dentry, name);
     }
 
-    private static Errno Find(PosixThread thread, UserPath path, WalkFlags flags, out Inode inode, out Mount? mount)
+    private static Errno Find(PosixThread thread, UserPath path, WalkFlags flags, out Inode inode, out Dentry? dentry)
     {
-        var error = PathArguments.Resolve(thread, PathArguments.CurrentDirectory, path, flags, out var dentry);
+        var error = PathArguments.Resolve(thread, PathArguments.CurrentDirectory, path, flags, out dentry);
         inode = dentry?.Inode!;
-        mount = dentry?.Mount;
         return error;
     }
 
-    private static Errno Find(PosixThread thread, int fd, out Inode inode, out Mount? mount)
+    private static Errno Find(PosixThread thread, int fd, out Inode inode, out Dentry? dentry)
     {
         inode = null!;
-        mount = null;
+        dentry = null;
         if (thread.Files.Get(fd) is not { } description || (description.Flags & OpenFlags.O_PATH) != 0) return Errno.EBADF;
         inode = description.Inode;
-        mount = description.Dentry?.Mount;
+        dentry = description.Dentry;
         return Errno.None;
     }
 
@@ -134,10 +133,10 @@ internal static class ExtendedAttributes
         return Permissions.Check(thread, inode, write ? AccessMode.W_OK : AccessMode.R_OK);
     }
 
-    private static SyscallResult Set(PosixThread thread, Inode inode, Mount? mount, UserPath nameAddress, UserAddress value, ulong size, XattrFlags flags)
+    private static SyscallResult Set(PosixThread thread, Inode inode, Dentry? dentry, UserPath nameAddress, UserAddress value, ulong size, XattrFlags flags)
     {
         if ((flags & ~(XattrFlags.XATTR_CREATE | XattrFlags.XATTR_REPLACE)) != 0) return Errno.EINVAL;
-        if (mount is { IsReadOnly: true }) return Errno.EROFS;
+        if (dentry is { Mount.IsReadOnly: true }) return Errno.EROFS;
         if (size > MaxValue) return Errno.E2BIG;
         var error = ReadName(thread, inode, nameAddress, write: true, out string name);
         if (error != Errno.None) return error;
@@ -152,6 +151,7 @@ internal static class ExtendedAttributes
         if (error != Errno.None) return error;
         attributes[name] = bytes;
         inode.ChangeTime = thread.Kernel.RealtimeNow;
+        thread.Kernel.Watches.OnFile(dentry, inode, InotifyMask.IN_ATTRIB);
         return 0;
     }
 
@@ -179,9 +179,9 @@ internal static class ExtendedAttributes
         return thread.Memory.User.Write(list, bytes) == bytes.Length ? bytes.Length : Errno.EFAULT;
     }
 
-    private static SyscallResult Remove(PosixThread thread, Inode inode, Mount? mount, UserPath nameAddress)
+    private static SyscallResult Remove(PosixThread thread, Inode inode, Dentry? dentry, UserPath nameAddress)
     {
-        if (mount is { IsReadOnly: true }) return Errno.EROFS;
+        if (dentry is { Mount.IsReadOnly: true }) return Errno.EROFS;
         var error = ReadName(thread, inode, nameAddress, write: true, out string name);
         if (error != Errno.None) return error;
         if (inode.ExtendedAttributes is not { } attributes) return Errno.EOPNOTSUPP;
@@ -191,6 +191,7 @@ internal static class ExtendedAttributes
         attributes.Remove(name);
         inode.TryChargeAttributes(-Cost(name, bytes));
         inode.ChangeTime = thread.Kernel.RealtimeNow;
+        thread.Kernel.Watches.OnFile(dentry, inode, InotifyMask.IN_ATTRIB);
         return 0;
     }
 

@@ -124,6 +124,7 @@ internal static class Metadata
         if (!thread.Credentials.IsInGroup(inode.Gid) && !thread.Credentials.HasCapability(Capability.CAP_FSETID)) bits &= ~InodeMode.S_ISGID;
         inode.Mode = (inode.Mode & InodeMode.S_IFMT) | bits;
         inode.ChangeTime = thread.Kernel.RealtimeNow;
+        thread.Kernel.Watches.OnFile(dentry, inode, InotifyMask.IN_ATTRIB);
         return Errno.None;
     }
 
@@ -146,6 +147,7 @@ internal static class Metadata
         }
 
         inode.ChangeTime = thread.Kernel.RealtimeNow;
+        thread.Kernel.Watches.OnFile(dentry, inode, InotifyMask.IN_ATTRIB);
         return Errno.None;
     }
 
@@ -170,6 +172,10 @@ internal static class Metadata
         if (accessNanoseconds != UTIME_OMIT) inode.AccessTime = Combine(accessSeconds, accessNanoseconds, now);
         if (modifyNanoseconds != UTIME_OMIT) inode.ModifyTime = Combine(modifySeconds, modifyNanoseconds, now);
         inode.ChangeTime = now;
+        thread.Kernel.Watches.OnFile(
+            dentry,
+            inode,
+            accessNanoseconds == UTIME_OMIT ? InotifyMask.IN_MODIFY : modifyNanoseconds == UTIME_OMIT ? InotifyMask.IN_ACCESS : InotifyMask.IN_ATTRIB);
         return 0;
     }
 

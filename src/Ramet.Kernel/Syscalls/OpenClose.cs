@@ -153,6 +153,8 @@ internal static class OpenClose
         error = thread.Files.Install(description, (flags & OpenFlags.O_CLOEXEC) != 0, out int descriptor);
         if (error == Errno.None)
         {
+            if ((flags & OpenFlags.O_PATH) == 0) thread.Kernel.Watches.OnFile(description.Dentry, inode, InotifyMask.IN_OPEN);
+            if ((flags & OpenFlags.O_TRUNC) != 0 && inode.IsRegular && !created) thread.Kernel.Watches.OnFile(description.Dentry, inode, InotifyMask.IN_MODIFY);
             if (description is TerminalDescription { CanRead: true } opened && (flags & OpenFlags.O_NOCTTY) == 0) opened.Terminal.AcquireOnOpen(thread.Process);
             return descriptor;
         }

@@ -23,8 +23,27 @@ internal static class PidFdCalls
         if (flags != 0) return Errno.EINVAL;
         if (thread.Files.Get(pidfd) is not PidFd description) return Errno.EBADF;
         if (description.Process.IsReaped) return Errno.ESRCH;
+        if (!info.IsNull)
+        {
+            // Unlike rt_sigqueueinfo, the signal has to be named twice.
+            if (!thread.Memory.User.TryRead(info, out int number)) return Errno.EFAULT;
+            if (number != sig) return Errno.EINVAL;
+        }
+
         return info.IsNull
             ? SignalCalls.Kill(thread, description.Process.Pid, sig)
             : SignalCalls.RtSigqueueinfo(thread, description.Process.Pid, sig, info);
+    }
+
+    [Syscall(SyscallNumber.pidfd_getfd)]
+    internal static SyscallResult PidFdGetFd(PosixThread thread, int pidfd, int targetfd, uint flags)
+    {
+        if (flags != 0) return Errno.EINVAL;
+        if (thread.Files.Get(pidfd) is not PidFd description) return Errno.EBADF;
+        if (description.Process.Leader is not { } leader) return Errno.ESRCH;
+        if (!Permissions.MayTrace(thread, leader)) return Errno.EPERM;
+        return leader.Files.Get(targetfd) is { } wanted
+            ? DescriptorPair.InstallOne(thread, wanted.AddReference(), closeOnExec: true)
+            : Errno.EBADF;
     }
 }

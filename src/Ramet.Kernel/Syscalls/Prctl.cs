@@ -15,7 +15,7 @@ internal static class PrctlCalls
     private const int PR_CAP_AMBIENT_LOWER = 3;
     private const int PR_CAP_AMBIENT_CLEAR_ALL = 4;
 
-    [Syscall(SyscallNumber.prctl, Missing = "seccomp, PR_SET_MM (EPERM), names of anonymous memory (accepted), tagged addresses, speculation and core scheduling")]
+    [Syscall(SyscallNumber.prctl, Missing = "PR_SET_MM (EPERM), names of anonymous memory (accepted), tagged addresses, speculation and core scheduling")]
     internal static SyscallResult Prctl(PosixThread thread, PrctlOperation option, ulong arg2, ulong arg3, ulong arg4, ulong arg5)
     {
         var process = thread.Process;
@@ -51,7 +51,9 @@ internal static class PrctlCalls
             case PrctlOperation.PR_GET_NO_NEW_PRIVS:
                 return (arg2 | arg3 | arg4 | arg5) != 0 ? Errno.EINVAL : own.NoNewPrivileges ? 1 : 0;
             case PrctlOperation.PR_GET_SECCOMP:
-                return 0;
+                return thread.SeccompMode;
+            case PrctlOperation.PR_SET_SECCOMP:
+                return SeccompCalls.SetMode(thread, arg2, new UserAddress(arg3));
             case PrctlOperation.PR_SET_TIMERSLACK:
                 thread.TimerSlack = (long)arg2 <= 0 ? 50_000 : (long)arg2;
                 return 0;

@@ -54,6 +54,7 @@ internal static class Waiting
         const WaitOptions Known = Events | WaitOptions.WNOHANG | WaitOptions.WNOWAIT | WaitOptions.__WNOTHREAD | WaitOptions.__WALL | WaitOptions.__WCLONE;
         if ((options & ~Known) != 0 || (options & Events) == 0) return Errno.EINVAL;
         Predicate<Process> selects;
+        bool refusesToWait = false;
         switch (which)
         {
             case P_ALL:
@@ -70,6 +71,8 @@ internal static class Waiting
             case P_PIDFD:
                 if (thread.Files.Get(pid) is not PidFd description) return Errno.EBADF;
                 selects = child => child == description.Process;
+                refusesToWait = description.NonBlocking && (options & WaitOptions.WNOHANG) == 0;
+                if (refusesToWait) options |= WaitOptions.WNOHANG;
                 break;
             default:
                 return Errno.EINVAL;
@@ -77,6 +80,7 @@ internal static class Waiting
 
         var result = Wait(thread, selects, options, out var found, out int status, out long time);
         if (result.IsBlocked || (found is null && result.Value != 0)) return result;
+        if (found is null && refusesToWait) return Errno.EAGAIN;
         Span<byte> bytes = stackalloc byte[SignalFrame.SignalInfoSize];
         bytes.Clear();
         if (found is not null) Describe(found, status).Write(bytes);

@@ -35,7 +35,7 @@ internal static class SystemFiles
         ["sys/kernel/msgmax"] = "8192",
         ["sys/kernel/msgmnb"] = "16384",
         ["sys/kernel/msgmni"] = "32000",
-        ["sys/kernel/sem"] = "32000\t1024000000\t500\t32000",
+        ["sys/kernel/sem"] = "32000\t1024000\t500\t32000",
         ["sys/kernel/randomize_va_space"] = "2",
         ["sys/kernel/core_pattern"] = "core",
         ["sys/kernel/core_uses_pid"] = "0",
@@ -46,7 +46,7 @@ internal static class SystemFiles
         ["sys/kernel/random/entropy_avail"] = "256",
         ["sys/kernel/random/poolsize"] = "256",
         ["sys/kernel/unprivileged_userns_clone"] = "0",
-        ["sys/kernel/seccomp/actions_avail"] = "kill_process kill_thread trap errno user_notif trace log allow",
+        ["sys/kernel/seccomp/actions_avail"] = "kill_process kill_thread trap errno trace log allow",
         ["sys/kernel/yama/ptrace_scope"] = "1",
         ["sys/vm/overcommit_memory"] = "1",
         ["sys/vm/overcommit_ratio"] = "50",
@@ -84,7 +84,7 @@ internal static class SystemFiles
 
     /// <summary>The names.</summary>
     public static readonly PathTree Tree = new(
-        Fixed.Keys.Concat(Changing).Order(StringComparer.Ordinal).Select(path => (path, path is "sys/kernel/hostname" or "sys/kernel/domainname" ? Writable : 0)));
+        Fixed.Keys.Concat(Changing).Concat(IpcFiles.Paths).Order(StringComparer.Ordinal).Select(path => (path, path is "sys/kernel/hostname" or "sys/kernel/domainname" ? Writable : 0)));
 
     /// <summary>The text of a file.</summary>
     public static string Generate(Kernel kernel, string path) => Fixed.TryGetValue(path, out string? text) ? text + "\n" : path switch
@@ -102,6 +102,7 @@ internal static class SystemFiles
         "sys/kernel/random/uuid" => RandomUuid(kernel) + "\n",
         "sys/fs/file-max" => string.Create(CultureInfo.InvariantCulture, $"{kernel.Limits.MaxOpenFiles}\n"),
         "sys/fs/file-nr" => string.Create(CultureInfo.InvariantCulture, $"{kernel.Mounts.OpenFiles}\t0\t{kernel.Limits.MaxOpenFiles}\n"),
+        _ when path.StartsWith("sysvipc/", StringComparison.Ordinal) => IpcFiles.Generate(kernel, path),
         _ => "",
     };
 

@@ -57,7 +57,8 @@ internal static class TaskStatusFiles
         AppendSignals(text, process, thread);
         if (thread is not null) AppendCapabilities(text, thread.Credentials);
         int cpus = process.Kernel.Limits.VirtualCpus;
-        text.Append("Seccomp:\t0\nSeccomp_filters:\t0\nSpeculation_Store_Bypass:\tnot vulnerable\nSpeculationIndirectBranch:\tunknown\n");
+        text.Append(CultureInfo.InvariantCulture, $"Seccomp:\t{thread?.SeccompMode ?? 0}\nSeccomp_filters:\t{thread?.SeccompFilter?.Depth ?? 0}\n");
+        text.Append("Speculation_Store_Bypass:\tnot vulnerable\nSpeculationIndirectBranch:\tunknown\n");
         text.Append(CultureInfo.InvariantCulture, $"Cpus_allowed:\t{(1UL << Math.Min(cpus, 63)) - 1:x}\nCpus_allowed_list:\t{SystemFiles.CpuRange(cpus)}\n");
         text.Append("Mems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n");
         return text.ToString();
