@@ -84,7 +84,7 @@ internal static partial class Json
         string path = e.Path is { Length: > 2 } found && found.StartsWith("$.", StringComparison.Ordinal) ? found[2..] : "";
         if (Unmapped().Match(e.Message) is { Success: true } unknown)
         {
-            string name = unknown.Groups[1].Value;
+            string name = unknown.Groups["name"].Value;
             return $"There is no member '{Shorten(name)}' here.{Images.Specs.NearestName.Suggest(name, NamesNear(path, type))} Known: {string.Join(", ", NamesNear(path, type))}.";
         }
 
@@ -125,7 +125,7 @@ internal static partial class Json
     /// <summary>What a client sent, short enough to be said back.</summary>
     internal static string Shorten(string text) => text.Length <= 100 ? text : text[..100] + "...";
 
-    [GeneratedRegex("The JSON property '(.*)' could not be mapped", RegexOptions.Singleline, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("The JSON property '(?<name>.*)' could not be mapped", RegexOptions.Singleline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Unmapped();
 
     [GeneratedRegex("could not be converted|invalid as a JSON|doesn't allow setting null", RegexOptions.None, matchTimeoutMilliseconds: 1000)]

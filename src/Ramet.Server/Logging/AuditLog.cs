@@ -27,9 +27,9 @@ internal sealed class AuditLog : IAsyncDisposable
     }
 
     /// <summary>Notes a request. When the disk is slow, requests wait for it: none goes unnoted.</summary>
-    public ValueTask AddAsync(string requestId, string? keyId, string? remote, string method, string path, int status, double milliseconds)
+    public async ValueTask AddAsync(string requestId, string? keyId, string? remote, string method, string path, int status, double milliseconds)
     {
-        if (_path is null) return ValueTask.CompletedTask;
+        if (_path is null) return;
         using var buffer = new MemoryStream(256);
         using (var json = new Utf8JsonWriter(buffer))
         {
@@ -46,7 +46,7 @@ internal sealed class AuditLog : IAsyncDisposable
         }
 
         buffer.WriteByte((byte)'\n');
-        return _lines.Writer.WriteAsync(buffer.ToArray());
+        await _lines.Writer.WriteAsync(buffer.ToArray()).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>

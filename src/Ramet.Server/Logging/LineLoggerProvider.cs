@@ -24,7 +24,7 @@ internal sealed class LineLoggerProvider(LogLevel least, bool json, Stream outpu
 
     private void Write(LogLevel level, EventId id, string message, IReadOnlyList<KeyValuePair<string, object?>>? fields, Exception? exception)
     {
-        byte[] line = json ? FormatJson(level, id, message, fields, exception) : FormatText(level, message, fields, exception);
+        byte[] line = json ? FormatJson(level, id, message, fields, exception) : FormatText(level, message, exception);
         try
         {
             lock (_lock) output.Write(line);
@@ -45,14 +45,9 @@ internal sealed class LineLoggerProvider(LogLevel least, bool json, Stream outpu
         _ => "debug",
     };
 
-    private static byte[] FormatText(LogLevel level, string message, IReadOnlyList<KeyValuePair<string, object?>>? fields, Exception? exception)
+    private static byte[] FormatText(LogLevel level, string message, Exception? exception)
     {
         var line = new StringBuilder(Now()).Append(' ').Append(NameOf(level).PadRight(7)).Append(' ').Append(OneLine(message));
-        foreach (var (name, value) in fields ?? [])
-        {
-            if (name is "Tenant" or "RequestId") line.Append(' ').Append(JsonNamingPolicy.SnakeCaseLower.ConvertName(name)).Append('=').Append(OneLine(Text(value)));
-        }
-
         if (exception is not null) line.Append(' ').Append(OneLine(exception.ToString()));
         return Encoding.UTF8.GetBytes(line.Append('\n').ToString());
     }

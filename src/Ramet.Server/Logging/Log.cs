@@ -26,10 +26,10 @@ internal static partial class Log
     [LoggerMessage(7, LogLevel.Information, "{Step}.", EventName = "build")]
     public static partial void Building(this ILogger logger, string step);
 
-    [LoggerMessage(8, LogLevel.Debug, "{Method} {Path} {Status} in {Ms} ms.", EventName = "request")]
+    [LoggerMessage(8, LogLevel.Debug, "{Method} {Path} {Status} in {Ms} ms, {Tenant} {RequestId}.", EventName = "request")]
     public static partial void Request(this ILogger logger, string method, string path, int status, double ms, string tenant, string requestId);
 
-    [LoggerMessage(9, LogLevel.Error, "{Method} {Path} failed.", EventName = "failure")]
+    [LoggerMessage(9, LogLevel.Error, "{Method} {Path} failed, {RequestId}.", EventName = "failure")]
     public static partial void Failure(this ILogger logger, Exception exception, string method, string path, string requestId);
 
     [LoggerMessage(10, LogLevel.Warning, "The audit log {Path} cannot be written: {Reason}", EventName = "audit_failed")]
