@@ -4,7 +4,7 @@ using Ramet.Benchmarks.Fuzzing;
 namespace Ramet.Benchmarks;
 
 /// <summary>The command <c>bench</c> with its subcommands.</summary>
-public static class BenchCommands
+public static partial class BenchCommands
 {
     private const string TemplateName = "python";
 
@@ -12,20 +12,11 @@ public static class BenchCommands
     public static Command Create(BenchHost host)
     {
         ArgumentNullException.ThrowIfNull(host);
-        return new Command("bench", "Measures Ramet on this machine; docs/SPECIFICATION.md says what is promised.") { CreateFork(host), CreateCompute(host), CreateFuzz(host) };
-    }
-
-    private static Command CreateFork(BenchHost host)
-    {
-        var runs = RunsOption(200);
-        var json = JsonOption();
-        var command = new Command("fork", "How long forks of the template 'python' take, next to making a VM for a Linux guest.") { runs, json };
-        command.SetAction(parse => Guard(parse, () =>
+        var command = new Command("bench", "Measures Ramet on this machine; docs/SPECIFICATION.md says what is promised. Alone: the fork engine, all of it, with a plot.")
         {
-            using var engine = host.OpenEngine(parse);
-            var report = new ForkBenchmark(engine, host.OpenTemplate(engine, TemplateName)).Run(parse.GetValue(runs));
-            parse.InvocationConfiguration.Output.Write(parse.GetValue(json) ? report.ToJson() + "\n" : report.ToTable());
-        }));
+            CreateFork(host), CreateScale(host), CreateThroughput(host), CreateBranch(host), CreateCompute(host), CreateFuzz(host),
+        };
+        AddAll(command, host);
         return command;
     }
 
