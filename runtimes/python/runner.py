@@ -114,6 +114,8 @@ _random_instance = random._inst
 _reseed_numpy = None
 
 
+_log_handlers = sys.modules["logging"]._handlerList if "logging" in sys.modules else ()
+_first_exit_state = None
 _process_config = None  # Of multiprocessing: its key is made when it is imported, which would be once for all forks.
 _served = False
 
@@ -231,8 +233,15 @@ def _finish(names):
     return code
 
 
+def _exit_state():
+    """What changes when a program asks for something to be done at its end, in a way that Python itself does not (logging is one of the warm modules)."""
+    return atexit._ncallbacks(), len(getattr(threading, "_threading_atexits", ())), len(_log_handlers)
+
+
 def _wait_for_threads():
     """Threads that are not daemons are waited for, and exit functions run. Once: threading takes it for the end of the main thread."""
+    if len(threading._active) == 1 and not threading._limbo and _exit_state() == _first_exit_state:
+        return  # Nothing to wait for, and nothing to run that the program has asked for.
     failure = None
     try:
         threading._shutdown()
@@ -368,6 +377,7 @@ if "multiprocessing.process" in sys.modules:
     _process_config = sys.modules["multiprocessing.process"].current_process()._config
 _warm_up(_names)
 _served = False
+_first_exit_state = _exit_state()
 _reply(0, {"python": sys.version.split()[0], "numpy": getattr(sys.modules.get("numpy"), "__version__", None)})
 _small = _buffer = memoryview(bytearray(BUFFER))
 _parts = [_small]
@@ -408,6 +418,7 @@ while True:
     if _flags & SESSION:
         _flush()
     else:
+        _flush()
         _wait_for_threads()
         _exit = _finish(_names) or _exit
     _reply(_exit, _details)

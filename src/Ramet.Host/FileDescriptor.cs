@@ -50,6 +50,24 @@ public sealed class FileDescriptor : SafeHandle
         return length >= 0 ? length : throw HostException.FromErrno("Finding the length of a file");
     }
 
+    /// <summary>Where the next data at or behind an offset begins (lseek(2), SEEK_DATA); -1 when there is none.</summary>
+    /// <exception cref="HostException">The file system cannot tell.</exception>
+    public long SeekData(long offset)
+    {
+        var found = Libc.Seek(this, offset, Libc.SEEK_DATA);
+        if (found < 0 && Marshal.GetLastPInvokeError() != Libc.ENXIO)
+            throw HostException.FromErrno("Looking for data in a file");
+        return found;
+    }
+
+    /// <summary>Where the next hole at or behind an offset begins, or the end of the file (lseek(2), SEEK_HOLE).</summary>
+    /// <exception cref="HostException">The file system cannot tell.</exception>
+    public long SeekHole(long offset)
+    {
+        var found = Libc.Seek(this, offset, Libc.SEEK_HOLE);
+        return found >= 0 ? found : throw HostException.FromErrno("Looking for a hole in a file");
+    }
+
     /// <summary>Sets the length of the file in bytes. ftruncate(2).</summary>
     public void SetLength(long length)
     {

@@ -20,6 +20,8 @@ internal static partial class Libc
     internal const int F_GETFD = 1, F_DUPFD_CLOEXEC = 1030, F_ADD_SEALS = 1033, F_GET_SEALS = 1034;
     internal const int F_SEAL_SEAL = 1, F_SEAL_SHRINK = 2, F_SEAL_GROW = 4, F_SEAL_WRITE = 8;
 
+    internal const int SEEK_DATA = 3, SEEK_HOLE = 4;
+
     internal const int EFD_CLOEXEC = 0x80000, EFD_NONBLOCK = 0x800;
     internal const int CLOCK_REALTIME = 0, CLOCK_MONOTONIC = 1;
     internal const int SIG_BLOCK = 0, SIG_UNBLOCK = 1;

@@ -1,7 +1,7 @@
 namespace Ramet.Host;
 
 /// <summary>
-/// A read-only shared mapping of a whole file. The file must not be shortened while it is mapped (a read past its end
+/// A read-only mapping of a whole file. The file must not be shortened while it is mapped (a read past its end
 /// would end the process with SIGBUS): map only files that nobody else writes, such as sealed memory and images.
 /// </summary>
 public sealed class MappedFile : IDisposable
@@ -9,13 +9,15 @@ public sealed class MappedFile : IDisposable
     private readonly MemoryMapping? _mapping;
 
     /// <summary>Maps a file by descriptor, which may be closed afterwards.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="isSealed">It is a memory file sealed against writing: Linux before 6.7 refuses shared mappings of such.</param>
     /// <exception cref="HostException">The file cannot be mapped.</exception>
-    public MappedFile(FileDescriptor file)
+    public MappedFile(FileDescriptor file, bool isSealed = false)
     {
         ArgumentNullException.ThrowIfNull(file);
         Length = file.GetLength();
         if (Length > 0)
-            _mapping = MemoryMapping.Create((nuint)Length, Libc.PROT_READ, Libc.MAP_SHARED, file, what: "a file");
+            _mapping = MemoryMapping.Create((nuint)Length, Libc.PROT_READ, isSealed ? Libc.MAP_PRIVATE : Libc.MAP_SHARED, file, what: "a file");
     }
 
     /// <summary>Length in bytes.</summary>

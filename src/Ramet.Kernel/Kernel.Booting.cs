@@ -22,6 +22,15 @@ public sealed record MainProgram
     /// <summary>Working directory.</summary>
     public string WorkingDirectory { get; init; } = "/";
 
+    /// <summary>User id; other users than 0 have no capabilities.</summary>
+    public uint Uid { get; init; }
+
+    /// <summary>Group id.</summary>
+    public uint Gid { get; init; }
+
+    /// <summary>Supplementary groups.</summary>
+    public IReadOnlyList<uint> Groups { get; init; } = [];
+
     /// <summary>Descriptors 0, 1, 2 and on.</summary>
     public IReadOnlyList<FileDescription> Descriptors { get; init; } = [];
 
@@ -48,7 +57,7 @@ public sealed partial class Kernel
     /// <summary>A kernel with nothing running.</summary>
     public static Kernel Create(KernelPorts ports, ResourceLimits limits)
     {
-        var kernel = new Kernel { _ports = ports, Limits = limits };
+        var kernel = new Kernel { _ports = ports, _machine = ports.Machine ?? throw new ArgumentException("A kernel that starts from nothing needs its machine.", nameof(ports)), Limits = limits };
         kernel.Buffers.Limit = BufferLimit(limits);
         kernel.Frames = new FrameAllocator(kernel);
         kernel.Scheduler = new Scheduler(kernel);
@@ -72,7 +81,7 @@ public sealed partial class Kernel
             var thread = PosixThread.Create(this, process, pid);
             Processes.Init.Children.Add(process);
             Processes.Add(process);
-            thread.Credentials = new Credentials();
+            thread.Credentials = Credentials.OfUser(program.Uid, program.Gid, [.. program.Groups]);
             thread.Uts = Uts;
             thread.FileSystem = new FileSystemContext(Mounts.Root);
             thread.Files = new FileDescriptorTable(this, process.ResourceLimits);
@@ -86,46 +95,79 @@ public sealed partial class Kernel
         }
     }
 
-    /// <summary>The state of the kernel in its compact form. The sandbox must stand still (<see cref="RequestStop"/>, and all <see cref="RunVcpu"/> have returned).</summary>
-    public byte[] Save()
+    /// <summary>
+    /// The state of the kernel in its compact form. The sandbox must stand still (<see cref="RequestStop"/>, and all <see cref="RunVcpu"/> have returned); afterwards it can go on.
+    /// </summary>
+    /// <param name="asTemplate">Memory will be frozen for good: what is in free frames is wiped first.</param>
+    /// <exception cref="InvalidOperationException">It runs, or has ended.</exception>
+    public byte[] Save(bool asTemplate = false)
     {
         lock (Lock)
         {
+            if (HasExited) throw new InvalidOperationException("The sandbox has ended.");
+            SavesTemplate = asTemplate;
             foreach (var context in Scheduler.Vcpus)
             {
                 if (context.HasHostThread) throw new InvalidOperationException("The sandbox still runs.");
-                Unload(context);
+                Vacate(context);
             }
 
-            _savedMonotonic = MonotonicNow;
+            if (!_clockStopped) _savedMonotonic = MonotonicNow;
             return StateSerializer.Save(this);
         }
     }
 
     /// <summary>
-    /// A kernel from its compact form, on a machine whose memory holds the snapshot's. It is a new sandbox: identity, randomness and
-    /// clocks are its own, and memory that asked for it is wiped. It runs from <see cref="Continue"/> on.
+    /// A kernel from its compact form. It needs no machine yet, so it can be loaded while that is being made, or long before it is wanted; <see cref="Begin"/> comes before anything else.
     /// </summary>
+    /// <exception cref="StateFormatException">The bytes are damaged or of another version.</exception>
+    public static Kernel Load(KernelPorts ports, ReadOnlyMemory<byte> state, ResourceLimits? limits = null)
+    {
+        var kernel = StateSerializer.Load<Kernel>(state, ports);
+        if (limits is not null) kernel.SetLimits(limits);
+        return kernel;
+    }
+
+    /// <summary>
+    /// Makes a loaded kernel a new sandbox, on a machine whose memory holds the snapshot's: identity, randomness and clocks are its own, and memory that asked for it is wiped. Its
+    /// programs run from <see cref="Continue"/> on.
+    /// </summary>
+    /// <param name="machine">The machine; null: that of the ports it was loaded with.</param>
+    /// <param name="limits">Limits of this sandbox; null: those it was loaded with.</param>
+    public void Begin(IMachine? machine = null, ResourceLimits? limits = null)
+    {
+        lock (Lock)
+        {
+            if (machine is not null) _machine = machine;
+            if (limits is not null) SetLimits(limits);
+            SetClock();
+            Generation++;
+            RefreshIdentity();
+            Vdso.Refresh();
+            foreach (var space in AddressSpaces()) space.WipeForFork();
+        }
+    }
+
+    /// <summary><see cref="Load"/> and <see cref="Begin"/>.</summary>
     /// <exception cref="StateFormatException">The bytes are damaged or of another version.</exception>
     public static Kernel Restore(KernelPorts ports, ReadOnlyMemory<byte> state, ResourceLimits? limits = null)
     {
-        var kernel = StateSerializer.Load<Kernel>(state, ports);
-        if (limits is not null)
-        {
-            kernel.Limits = limits;
-            kernel.Buffers.Limit = BufferLimit(limits);
-        }
-
-        lock (kernel.Lock)
-        {
-            kernel.Generation++;
-            kernel.RefreshIdentity();
-            kernel.Vdso.Refresh();
-            foreach (var space in kernel.AddressSpaces()) space.WipeForFork();
-        }
-
+        var kernel = Load(ports, state, limits);
+        kernel.Begin();
         return kernel;
     }
+
+    private void SetLimits(ResourceLimits limits)
+    {
+        Limits = limits;
+        Buffers.Limit = BufferLimit(limits);
+    }
+
+    [NotSaved]
+    internal bool SavesTemplate { get; private set; }
+
+    /// <summary>A page-table root that is valid while nothing runs.</summary>
+    public ulong PageTableRoot => AddressSpaces().First().Root;
 
     /// <summary>All address spaces, each once.</summary>
     internal IEnumerable<AddressSpace> AddressSpaces() =>
@@ -139,9 +181,12 @@ public sealed partial class Kernel
     private void OnLoaded(StateReader reader)
     {
         _ports = (KernelPorts)(reader.Context ?? throw new StateFormatException("A kernel is loaded with its ports as context."));
-        // Time stood still for the sandbox while it was frozen: its clock goes on from there.
-        _monotonicOffset = _savedMonotonic - _ports.Clock.MonotonicNanoseconds;
+        _machine = _ports.Machine!;
+        SetClock();
     }
+
+    /// <summary>Time stood still for the sandbox while it was frozen: its clock goes on from there.</summary>
+    private void SetClock() => _monotonicOffset = _savedMonotonic - _ports.Clock.MonotonicNanoseconds;
 
     private void RefreshIdentity()
     {

@@ -25,8 +25,11 @@ public sealed partial class Kernel
     [NotSaved]
     public Lock Lock { get; } = new();
 
+    [NotSaved]
+    private IMachine _machine = null!;
+
     /// <summary>The machine that it runs on.</summary>
-    public IMachine Machine => _ports.Machine;
+    public IMachine Machine => _machine;
 
     /// <summary>The process that hosts it.</summary>
     internal IKernelHost Host => _ports.Host;
@@ -79,9 +82,9 @@ public sealed partial class Kernel
 }
 
 /// <summary>The ports through which a kernel reaches its machine and its host.</summary>
-/// <param name="Machine">Memory and virtual CPUs.</param>
+/// <param name="Machine">Memory and virtual CPUs; null when <see cref="Kernel.Begin"/> brings it.</param>
 /// <param name="Clock">Clocks.</param>
 /// <param name="Random">Randomness.</param>
 /// <param name="Host">The hosting process.</param>
 /// <param name="Image">The image's files.</param>
-public sealed record KernelPorts(IMachine Machine, IHostClock Clock, IHostRandom Random, IKernelHost Host, IReadOnlyImage Image);
+public sealed record KernelPorts(IMachine? Machine, IHostClock Clock, IHostRandom Random, IKernelHost Host, IReadOnlyImage Image);

@@ -102,6 +102,13 @@ internal struct KvmRun
     [FieldOffset(448)] internal KvmSregs Sregs;
 }
 
+/// <summary>struct kvm_debugregs.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 128)]
+internal struct KvmDebugRegisters
+{
+    internal ulong Dr0, Dr1, Dr2, Dr3, Dr6, Dr7, Flags;
+}
+
 /// <summary>struct kvm_vcpu_events: the exception fields; the rest is carried along.</summary>
 [StructLayout(LayoutKind.Explicit, Size = 64)]
 internal struct KvmVcpuEvents

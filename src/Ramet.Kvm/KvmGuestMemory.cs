@@ -22,6 +22,7 @@ public sealed unsafe partial class KvmGuestMemory : GuestMemory
     private ulong _size;
     private ulong _announced; // slot 0 set ahead of the template, over the empty reservation
     private uint _nextSlot;
+    private MemoryTemplate? _template;
 
     internal KvmGuestMemory(FileDescriptor vm, ulong limit, ulong announcedTemplate)
     {
@@ -84,6 +85,7 @@ public sealed unsafe partial class KvmGuestMemory : GuestMemory
             throw KvmException.FromLastError("Mapping the template's memory");
         if (_announced == 0)
             SetSlot(_nextSlot++, 0, template.Length, _base, 0);
+        _template = template;
         TemplateLength = template.Length;
         Volatile.Write(ref _size, template.Length);
     }

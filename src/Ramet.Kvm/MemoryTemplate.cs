@@ -9,12 +9,15 @@ namespace Ramet.Kvm;
 /// </summary>
 public sealed class MemoryTemplate : IDisposable
 {
+    private readonly Lazy<Contents> _contents;
+
     /// <summary>Takes ownership of a file that <see cref="KvmGuestMemory.Freeze"/> made, here or in another process.</summary>
     /// <exception cref="HostException">It is not a sealed memory file, or not a whole number of 2 MiB pages.</exception>
     public MemoryTemplate(FileDescriptor file)
     {
         ArgumentNullException.ThrowIfNull(file);
         File = file;
+        _contents = new Lazy<Contents>(() => new Contents(file));
         Length = (ulong)file.GetLength();
         if (!MemoryFile.IsSealed(file))
             throw new HostException("A template's memory must be a sealed memory file: write it, then seal it (MemoryFile.Seal).");
@@ -28,6 +31,58 @@ public sealed class MemoryTemplate : IDisposable
     /// <summary>Bytes of RAM; a multiple of 2 MiB.</summary>
     public ulong Length { get; }
 
+    /// <summary>Copies the frozen bytes from an address on. Holes are not read: that would make the host back them.</summary>
+    internal void CopyTo(ulong address, Span<byte> destination)
+    {
+        var contents = _contents.Value;
+        while (destination.Length > 0)
+        {
+            var (isHole, end) = contents.Find(address);
+            var count = (int)Math.Min((ulong)destination.Length, end - address);
+            var part = destination[..count];
+            if (isHole)
+                part.Clear();
+            else
+                contents.File.GetSpan((long)address, count).CopyTo(part);
+            address += (ulong)count;
+            destination = destination[count..];
+        }
+    }
+
     /// <inheritdoc/>
-    public void Dispose() => File.Dispose();
+    public void Dispose()
+    {
+        if (_contents.IsValueCreated)
+            _contents.Value.File.Dispose();
+        File.Dispose();
+    }
+
+    /// <summary>The file mapped read-only, and where it holds data (lseek(2), SEEK_DATA and SEEK_HOLE).</summary>
+    private sealed class Contents
+    {
+        private readonly List<ulong> _edges = []; // data from an even index to the next, a hole from there
+
+        internal Contents(FileDescriptor file)
+        {
+            File = new MappedFile(file, isSealed: true);
+            for (long at = 0; at < File.Length;)
+            {
+                var data = file.SeekData(at);
+                if (data < 0)
+                    break;
+                at = file.SeekHole(data);
+                _edges.Add((ulong)data);
+                _edges.Add((ulong)at);
+            }
+        }
+
+        internal MappedFile File { get; }
+
+        internal (bool IsHole, ulong End) Find(ulong address)
+        {
+            var index = _edges.BinarySearch(address);
+            index = index >= 0 ? index + 1 : ~index; // the first edge behind the address
+            return ((index & 1) == 0, index < _edges.Count ? _edges[index] : (ulong)File.Length);
+        }
+    }
 }

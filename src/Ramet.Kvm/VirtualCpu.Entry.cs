@@ -57,7 +57,7 @@ public sealed unsafe partial class VirtualCpu
     }
 
     /// <summary>Sends the vCPU through the invalidation stub (Stub.S) on its way to the user. False when no page is worth it.</summary>
-    private bool PushInvalidation(ref KvmSregs sregs)
+    private bool PushInvalidation(ref KvmSregs sregs, bool toUser = true)
     {
         _invalidNow.Clear();
         var size = _memory.Size;
@@ -69,7 +69,7 @@ public sealed unsafe partial class VirtualCpu
         }
         var stack = _memory.GetSpan(_page, GuestLayout.StackTop);
         var at = GuestLayout.StackTop;
-        var last = _invalid.Count == _invalidNow.Count;
+        var last = toUser && _invalid.Count == _invalidNow.Count;
         Push(stack, ref at, last ? GuestLayout.UserSs : GuestLayout.KernelSs);
         Push(stack, ref at, last ? _registers.Rsp : _stackTop);
         Push(stack, ref at, last ? _registers.Rflags : 2);
@@ -90,7 +90,7 @@ public sealed unsafe partial class VirtualCpu
         {
             foreach (var page in _invalidNow)
                 _invalid.Remove(page);
-            return _invalid.Count > 0 && PushInvalidation(ref sregs);
+            return _invalid.Count > 0 && PushInvalidation(ref sregs, toUser);
         }
         _run->Regs.Rcx = count;
         _run->Regs.Rsp = _stackTop - (ulong)(GuestLayout.StackTop - at);

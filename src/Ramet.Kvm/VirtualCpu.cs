@@ -27,6 +27,7 @@ public sealed unsafe partial class VirtualCpu : IVirtualCpu, IDisposable
     private readonly ulong _xstateMask;
     private readonly int _xstateSize;
     private readonly bool _fsGsBase;
+    private readonly KvmSregs _initialSregs;
 
     private UserRegisters _registers;
     private ulong _fsBase, _gsBase, _root;
@@ -61,7 +62,8 @@ public sealed unsafe partial class VirtualCpu : IVirtualCpu, IDisposable
             SetExtendedControl(_xstateMask);
             SetMsrs(index);
             SetSignalMask();
-            PrepareSystemState(device.InitialSregs(_fd, index));
+            _initialSregs = device.InitialSregs(_fd, index);
+            PrepareSystemState(_initialSregs);
         }
         catch
         {

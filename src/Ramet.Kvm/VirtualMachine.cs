@@ -87,8 +87,11 @@ public sealed class VirtualMachine : IMachine
     }
 
     /// <summary>Gives a prepared machine its memory: the template copy-on-write, or fresh RAM when there is none.</summary>
+    /// <param name="template">The template.</param>
+    /// <param name="images">Image files.</param>
+    /// <param name="delta">What lies over the template; it may be disposed only when the machine is.</param>
     /// <exception cref="InvalidOperationException">It has its memory already.</exception>
-    public void Attach(MemoryTemplate? template, IReadOnlyList<GuestImage>? images = null)
+    public void Attach(MemoryTemplate? template, IReadOnlyList<GuestImage>? images = null, MemoryDelta? delta = null)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (_attached)
@@ -99,6 +102,8 @@ public sealed class VirtualMachine : IMachine
             _memory.Attach(template);
         if (images is { Count: > 0 })
             _memory.SetImages(images);
+        if (delta is not null)
+            _memory.AttachDelta(delta);
         _attached = true;
     }
 
@@ -119,6 +124,49 @@ public sealed class VirtualMachine : IMachine
 
     /// <inheritdoc/>
     public TscClock? ReadTscClock() => TscCalibration.Read(GetVcpu(0));
+
+    /// <summary>
+    /// Takes a used machine back to the template that it was attached to, to be run again: memory, every vCPU, and what the host derived from page tables. Nothing may run in it.
+    /// </summary>
+    /// <param name="isPageTable">Whether the page at a guest-physical address was a page table in the run that is over, or is one in the template.</param>
+    /// <param name="root">Page-table root of the template, for the ring-0 stub.</param>
+    /// <param name="pagesToKeep">How many written pages may stay backed by memory of the machine's own.</param>
+    /// <returns>False when the machine cannot be used again: dispose it.</returns>
+    /// <exception cref="HostException">The host refused; dispose it as well.</exception>
+    public bool TryReset(Func<ulong, bool> isPageTable, ulong root, int pagesToKeep)
+    {
+        ArgumentNullException.ThrowIfNull(isPageTable);
+        lock (_gate)
+        {
+            if (_disposed || !_attached || !_memory.CanReset)
+                return false;
+        }
+        var tables = new List<ulong>();
+        foreach (var (address, length) in _memory.ResetToTemplate(pagesToKeep))
+        {
+            for (var page = address; page < address + length; page += GuestMemory.PageSize)
+            {
+                if (isPageTable(page))
+                    tables.Add(page);
+            }
+        }
+        for (var page = _memory.TemplateLength; page < _memory.Size; page += GuestMemory.PageSize)
+        {
+            if (isPageTable(page))
+                tables.Add(page);
+        }
+        foreach (var vcpu in _vcpus)
+        {
+            if (vcpu is null)
+                continue;
+            vcpu.Invalidate(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(tables));
+            if (!vcpu.TryReset(root))
+                return false;
+            // The stub has used its stack.
+            _memory.ResetPage(GuestLayout.VcpuPage(vcpu.Index));
+        }
+        return true;
+    }
 
     /// <summary>Ends the machine. A vCPU that runs on another thread is kicked out and waited for.</summary>
     public void Dispose()

@@ -24,6 +24,26 @@ internal sealed class HostThreads : IDisposable
         new Worker(this).Start(action);
     }
 
+    /// <summary>Computes something on a thread of its own, beside what the caller does.</summary>
+    public Task<T> Compute<T>(Func<T> function)
+    {
+        var result = new TaskCompletionSource<T>();
+        Run(() =>
+        {
+            try
+            {
+                result.SetResult(function());
+            }
+#pragma warning disable CA1031 // The caller gets it.
+            catch (Exception exception)
+#pragma warning restore CA1031
+            {
+                result.SetException(exception);
+            }
+        });
+        return result.Task;
+    }
+
     /// <summary>Ends the threads that are idle now, without their waiting for more to do.</summary>
     public void Trim()
     {

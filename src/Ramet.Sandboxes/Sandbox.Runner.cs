@@ -21,6 +21,15 @@ public sealed partial class Sandbox : IRunnerSink
 
     internal int? RunnerExitCode => _runnerReplied && _runnerReply.Length >= 16 ? BinaryPrimitives.ReadInt32LittleEndian(_runnerReply.AsSpan(8)) : null;
 
+    /// <summary>Has the runner of a fork execute code; the end of that is the end of the sandbox.</summary>
+    public void Execute(ExecRequest request)
+    {
+        if (request.Input is { } input) WriteInput(input);
+        if (!request.OpenInput) CloseInput();
+        EndAtReply();
+        PostToRunner(new RunnerRequest(request, RunnerFlags.None));
+    }
+
     /// <summary>Hands the runner a request. It must be waiting, or will be.</summary>
     internal void PostToRunner(RunnerRequest request)
     {
@@ -36,7 +45,8 @@ public sealed partial class Sandbox : IRunnerSink
         _runnerReply = reply.ToArray();
         _runnerReplied = true;
         // What is behind the reply is for the caller to decide; until then nothing of the sandbox needs to run.
-        if (_stopAtReply) _kernel.RequestStop();
+        if (_endAtReply) EndWith(RunnerExitCode ?? 1);
+        else if (_stopAtReply) _kernel.RequestStop();
     }
 
     void IRunnerSink.OnIdle()
@@ -45,11 +55,15 @@ public sealed partial class Sandbox : IRunnerSink
         if (_stopAtIdle) _kernel.RequestStop();
     }
 
+    private bool _endAtReply;
     private bool _stopAtReply;
     private bool _stopAtIdle;
 
     /// <summary>Makes the sandbox stand still when the runner replies.</summary>
     internal void StopAtReply() => _stopAtReply = true;
+
+    /// <summary>Makes the runner's reply the end of the sandbox.</summary>
+    internal void EndAtReply() => _endAtReply = true;
 
     /// <summary>Makes the sandbox stand still when the runner waits for a request.</summary>
     internal void StopAtIdle() => _stopAtIdle = true;

@@ -12,15 +12,15 @@ namespace Ramet.Sandboxes;
 public sealed partial class Sandbox : IKernelHost, IDisposable
 {
     private readonly SandboxEngine _engine;
-    private readonly VirtualMachine _machine;
-    private readonly SandboxOutput _output;
     private readonly AlarmClock.Alarm _kernelAlarm;
     private readonly AlarmClock.Alarm _timeout;
-    private readonly SandboxOptions _options;
     private readonly ManualResetEventSlim _ended = new();
     private readonly SemaphoreSlim _wake = new(0);
     private readonly Lock _lock = new();
-    private readonly long _startedAt;
+    private long _startedAt;
+    private SandboxOptions _options = null!;
+    private SandboxOutput _output = null!;
+    private VirtualMachine _machine = null!;
     private Ramet.Kernel.Kernel _kernel = null!;
     private SandboxEnd _end = SandboxEnd.Exited;
     private string? _message;
@@ -28,14 +28,10 @@ public sealed partial class Sandbox : IKernelHost, IDisposable
     private int _hostThreads;
     private bool _disposed;
 
-    internal Sandbox(SandboxEngine engine, VirtualMachine machine, SandboxOptions options, bool driven)
+    /// <summary>A sandbox without a machine and a kernel yet: <see cref="Equip"/> gives it both.</summary>
+    internal Sandbox(SandboxEngine engine)
     {
         _engine = engine;
-        _machine = machine;
-        _options = options;
-        _driven = driven;
-        _startedAt = HostClock.MonotonicNanoseconds;
-        _output = new SandboxOutput(options.MaxOutputBytes, options.Output, OnDrained, () => engine.Threads.Run(OnOutputLimit));
         _kernelAlarm = engine.Alarms.Create(() => _kernel.OnAlarm());
         _timeout = engine.Alarms.Create(OnTimeout);
     }
@@ -55,18 +51,36 @@ public sealed partial class Sandbox : IKernelHost, IDisposable
     /// <summary>Whether it has ended.</summary>
     public bool HasEnded => _ended.IsSet;
 
+    /// <summary>Where it came from, and where its machine goes when it has ended; null: neither.</summary>
+    internal SandboxPool? Pool { get; set; }
+
     /// <summary>The kernel's ports to this sandbox.</summary>
     internal KernelPorts Ports(IReadOnlyImage image) => new(_machine, SystemClock.Instance, SystemRandom.Instance, this, image);
 
-    /// <summary>Gives the sandbox its kernel. Before this nothing runs.</summary>
-    internal void Attach(Ramet.Kernel.Kernel kernel)
+    /// <summary>Gives the sandbox its machine, which is disposed with it, and its kernel if that is there already.</summary>
+    internal void Equip(VirtualMachine machine, Ramet.Kernel.Kernel? kernel = null)
     {
-        _kernel = kernel;
-        kernel.Tracer = _options.Tracer;
-        kernel.HostStreams.Sink = _output;
-        kernel.HostStreams.Runner.Sink = this;
-        kernel.Continue();
-        if (_options.Timeout is { } timeout) _timeout.Set(HostClock.MonotonicNanoseconds + (timeout.Ticks * 100));
+        _machine = machine;
+        _kernel = kernel!;
+    }
+
+    /// <summary>From here on it is the caller's: his limits hold and time counts. Nothing runs before.</summary>
+    /// <param name="options">Limits and surroundings.</param>
+    /// <param name="driven">The caller will call <see cref="Drive"/>; otherwise it runs at once, on a thread of its own.</param>
+    /// <param name="kernel">Its kernel, unless it has it.</param>
+    /// <param name="since">When the caller began to wait for it (host monotonic ns).</param>
+    internal void Open(SandboxOptions options, bool driven, Ramet.Kernel.Kernel? kernel = null, long since = 0)
+    {
+        _kernel = kernel ?? _kernel;
+        _startedAt = since != 0 ? since : HostClock.MonotonicNanoseconds;
+        _options = options;
+        _driven = driven;
+        _output = new SandboxOutput(options.MaxOutputBytes, options.Output, OnDrained, () => _engine.Threads.Run(OnOutputLimit));
+        _kernel.Tracer = options.Tracer;
+        _kernel.HostStreams.Sink = _output;
+        _kernel.HostStreams.Runner.Sink = this;
+        _kernel.Continue();
+        if (options.Timeout is { } timeout) _timeout.Set(_startedAt + (timeout.Ticks * 100));
     }
 
     /// <summary>
@@ -103,6 +117,12 @@ public sealed partial class Sandbox : IKernelHost, IDisposable
         else if (end == SandboxEnd.Exited && signal == 9 && _kernel.Statistics.OutOfMemoryKills > 0)
         {
             (end, message) = (SandboxEnd.OutOfMemory, $"The program needed more memory than its limit of {_options.MemoryBytes >> 20} MiB and was killed; raise it with --memory.");
+        }
+
+        else if (end == SandboxEnd.Exited && _output.IsCutOff)
+        {
+            // The program has ended by itself, of the write that failed, before it was stopped.
+            (end, message) = (SandboxEnd.OutputLimit, OutputLimitMessage);
         }
 
         code = end switch
@@ -145,12 +165,23 @@ public sealed partial class Sandbox : IKernelHost, IDisposable
     /// <summary>Ends it. What it occupied is given back soon after, in the background: <see cref="SandboxEngine.WaitForTeardown"/>.</summary>
     public void Dispose()
     {
-        if (_disposed) return;
+        if (TryEnd()) _engine.Reaper.Take(TakeApart);
+    }
+
+    /// <summary>The same, on this thread.</summary>
+    internal void Retire()
+    {
+        if (TryEnd()) TakeApart();
+    }
+
+    private bool TryEnd()
+    {
+        if (_disposed) return false;
         _disposed = true;
         _timeout.Set(long.MaxValue);
         if (_kernel is not null) Kill();
-        _output.Flush();
-        _engine.Reaper.Take(TakeApart);
+        _output?.Flush();
+        return true;
     }
 
     private void TakeApart()
@@ -159,9 +190,10 @@ public sealed partial class Sandbox : IKernelHost, IDisposable
         var spin = default(SpinWait);
         while (Volatile.Read(ref _hostThreads) > 0) spin.SpinOnce();
         _kernelAlarm.Set(long.MaxValue);
-        _machine.Dispose();
-        _output.Flush();
-        _output.Dispose();
+        if (Pool is not { } pool || !pool.TryRecycle(this)) _machine?.Dispose();
+        Base?.Dispose();
+        _output?.Flush();
+        _output?.Dispose();
         _ended.Dispose();
         _wake.Dispose();
     }
@@ -218,6 +250,7 @@ public sealed partial class Sandbox : IKernelHost, IDisposable
     private void OnTimeout() => Kill(
         SandboxEnd.TimedOut, FormattableString.Invariant($"Timed out after {_options.Timeout!.Value.TotalSeconds:0.###} s; raise the limit with --timeout."));
 
-    private void OnOutputLimit() => Kill(
-        SandboxEnd.OutputLimit, FormattableString.Invariant($"Output was cut off after {_options.MaxOutputBytes} bytes, the sandbox's limit."));
+    private void OnOutputLimit() => Kill(SandboxEnd.OutputLimit, OutputLimitMessage);
+
+    private string OutputLimitMessage => FormattableString.Invariant($"Output was cut off after {_options.MaxOutputBytes} bytes, the sandbox's limit.");
 }

@@ -13,30 +13,25 @@ public sealed partial class SandboxEngine
     public TemplateStore Templates => _templates ??= new TemplateStore(this);
 
     /// <summary>A sandbox that goes on where the template was frozen: its runner waits for a request.</summary>
-    public Sandbox Fork(Template template, SandboxOptions options, bool driven = true)
+    public Sandbox Fork(Template template, SandboxOptions options, bool driven = true) => Fork(template, options, driven, options.MemoryBytes);
+
+    /// <param name="template">The template.</param>
+    /// <param name="options">Limits and surroundings.</param>
+    /// <param name="driven">The caller will call <see cref="Sandbox.Drive"/>.</param>
+    /// <param name="largest">The largest memory limit that its machine will ever be used with, bytes.</param>
+    internal Sandbox Fork(Template template, SandboxOptions options, bool driven, ulong largest)
     {
-        ulong needed = template.Memory.Length;
-        var machine = VirtualMachine.Prepare(Device, new VirtualMachineOptions
-        {
-            MemoryLimit = Math.Max(MemoryLimit(options), needed),
-            MaxVcpus = options.VirtualCpus,
-            TemplateLength = needed,
-        });
-        var sandbox = new Sandbox(this, machine, options, driven);
+        long started = HostClock.MonotonicNanoseconds;
+        var sandbox = new Sandbox(this) { Origin = (template, template.Image) };
         try
         {
-            machine.Attach(template.Memory, [template.Image.Data]);
-            // Beside the rest of the way: it takes about as long as that.
-            if (template.Manifest.HotRanges.Count > 0) sandbox.RunBeside(fork => HotPages.Provide(fork, template));
-            foreach (var range in template.Manifest.ImageRanges) machine.Memory.TryAttachImage(range.Address, range.Length);
-            var kernel = Ramet.Kernel.Kernel.Restore(sandbox.Ports(template.Image), template.State, options.ToLimits());
-            if (kernel.Frames.UsedBytes > options.MemoryBytes)
-            {
-                throw new SandboxException(
-                    $"The memory limit of {options.MemoryBytes >> 20} MiB is less than template '{template.Manifest.Name}' itself uses; give it at least {(kernel.Frames.UsedBytes >> 20) + 16} MiB (--memory).");
-            }
-
-            sandbox.Attach(kernel);
+            // The kernel's objects and the machine have nothing to do with each other until both are there.
+            var loading = Threads.Compute(() => Ramet.Kernel.Kernel.Load(sandbox.Ports(template.Image), template.State, options.ToLimits()));
+            MakeMachine(sandbox, template, options with { MemoryBytes = largest });
+            var kernel = loading.Result;
+            Check(kernel, template, options);
+            kernel.Begin(sandbox.Machine);
+            sandbox.Open(options, driven, kernel, started);
             if (Interlocked.Exchange(ref _warm, 1) == 0) Threads.Run(Device.KeepWarm);
             return sandbox;
         }
@@ -47,19 +42,55 @@ public sealed partial class SandboxEngine
         }
     }
 
-    /// <summary>Forks a template, has its runner execute code, and waits for the end of it, on the caller's thread.</summary>
-    public ExecResult Execute(Template template, ExecRequest request, SandboxOptions options)
+    /// <summary>A sandbox that goes on where a snapshot was taken.</summary>
+    /// <param name="snapshot">The snapshot.</param>
+    /// <param name="options">Limits and surroundings; null: those of the sandbox that it was taken of.</param>
+    /// <param name="driven">The caller will call <see cref="Sandbox.Drive"/>; otherwise it runs at once.</param>
+    /// <exception cref="SandboxException">The limits leave no room for it.</exception>
+    public Sandbox Restore(SandboxSnapshot snapshot, SandboxOptions? options = null, bool driven = true)
     {
         long started = HostClock.MonotonicNanoseconds;
-        using var sandbox = Fork(template, options);
+        options ??= snapshot.Options;
+        var sandbox = new Sandbox(this) { Origin = (snapshot.Template, snapshot.Image), Base = snapshot.AddUser() };
+        try
+        {
+            var loading = Threads.Compute(() => Ramet.Kernel.Kernel.Load(sandbox.Ports(snapshot.Image), snapshot.State, options.ToLimits()));
+            ulong needed = snapshot.Template?.Memory.Length ?? 0;
+            var machine = VirtualMachine.Prepare(Device, new VirtualMachineOptions
+            {
+                MemoryLimit = Math.Max(MemoryLimit(options), snapshot.Memory.Size),
+                MaxVcpus = options.VirtualCpus,
+                TemplateLength = needed,
+            });
+            sandbox.Equip(machine);
+            machine.Attach(snapshot.Template?.Memory, [snapshot.Image.Data], snapshot.Memory);
+            foreach (var range in snapshot.ImageRanges) machine.Memory.TryAttachImage(range.Address, range.Length);
+            var kernel = loading.Result;
+            if (kernel.Frames.UsedBytes > options.MemoryBytes)
+                throw new SandboxException($"The memory limit of {options.MemoryBytes >> 20} MiB is less than the snapshot itself uses; give it at least {(kernel.Frames.UsedBytes >> 20) + 16} MiB (--memory).");
+            kernel.Begin(machine);
+            sandbox.Open(options, driven, kernel, started);
+            return sandbox;
+        }
+        catch
+        {
+            sandbox.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Forks a template, has its runner execute code, and waits for the end of it, on the caller's thread.</summary>
+    public ExecResult Execute(Template template, ExecRequest request, SandboxOptions options) =>
+        Execute(() => Fork(template, options), request);
+
+    internal static ExecResult Execute(Func<Sandbox> fork, ExecRequest request)
+    {
+        long started = HostClock.MonotonicNanoseconds;
+        using var sandbox = fork();
         long forked = HostClock.MonotonicNanoseconds;
-        if (request.Input is { } input) sandbox.WriteInput(input);
-        if (!request.OpenInput) sandbox.CloseInput();
         request.OnStarted?.Invoke(sandbox);
-        sandbox.StopAtReply();
-        sandbox.PostToRunner(new RunnerRequest(request, RunnerFlags.None));
-        sandbox.Drive(() => sandbox.RunnerReplied);
-        if (!sandbox.HasEnded) sandbox.EndWith(sandbox.RunnerExitCode ?? 1);
+        sandbox.Execute(request);
+        sandbox.Drive();
         var result = sandbox.Wait();
         long ended = HostClock.MonotonicNanoseconds;
         return new ExecResult
@@ -72,5 +103,30 @@ public sealed partial class SandboxEngine
             Statistics = sandbox.Kernel.Statistics,
             MemoryBytes = sandbox.Kernel.Frames.UsedBytes,
         };
+    }
+
+    /// <summary>Gives a sandbox a machine with the template's memory.</summary>
+    private void MakeMachine(Sandbox sandbox, Template template, SandboxOptions options)
+    {
+        ulong needed = template.Memory.Length;
+        var machine = VirtualMachine.Prepare(Device, new VirtualMachineOptions
+        {
+            MemoryLimit = Math.Max(MemoryLimit(options), needed),
+            MaxVcpus = options.VirtualCpus,
+            TemplateLength = needed,
+        });
+        sandbox.Equip(machine);
+        machine.Attach(template.Memory, [template.Image.Data]);
+        // Beside the rest of the way: it takes about as long as that.
+        if (template.Manifest.HotRanges.Count > 0) sandbox.RunBeside(fork => HotPages.Provide(fork, template));
+        foreach (var range in template.Manifest.ImageRanges) machine.Memory.TryAttachImage(range.Address, range.Length);
+    }
+
+    /// <exception cref="SandboxException">The limits leave no room for the template itself.</exception>
+    internal static void Check(Ramet.Kernel.Kernel kernel, Template template, SandboxOptions options)
+    {
+        if (kernel.Frames.UsedBytes <= options.MemoryBytes) return;
+        throw new SandboxException(
+            $"The memory limit of {options.MemoryBytes >> 20} MiB is less than template '{template.Manifest.Name}' itself uses; give it at least {(kernel.Frames.UsedBytes >> 20) + 16} MiB (--memory).");
     }
 }

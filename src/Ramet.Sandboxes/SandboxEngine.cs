@@ -1,5 +1,6 @@
 using Ramet.Images;
 using Ramet.Kernel.Files;
+using Ramet.Kernel.Terminals;
 using Ramet.Kvm;
 
 namespace Ramet.Sandboxes;
@@ -63,18 +64,22 @@ public sealed partial class SandboxEngine : IDisposable
     /// <exception cref="SandboxException">The program cannot be started.</exception>
     public Sandbox Start(ImageLayer image, Kernel.MainProgram program, SandboxOptions options, bool driven = true)
     {
-        var machine = VirtualMachine.Create(Device, new VirtualMachineOptions
-        {
-            MemoryLimit = MemoryLimit(options),
-            MaxVcpus = options.VirtualCpus,
-            Images = [image.Data],
-        });
-        var sandbox = new Sandbox(this, machine, options, driven);
+        var sandbox = new Sandbox(this) { Origin = (null, image) };
         try
         {
+            sandbox.Equip(VirtualMachine.Create(Device, new VirtualMachineOptions
+            {
+                MemoryLimit = MemoryLimit(options),
+                MaxVcpus = options.VirtualCpus,
+                Images = [image.Data],
+            }));
             var kernel = Kernel.Kernel.Create(sandbox.Ports(image), options.ToLimits());
-            sandbox.Attach(kernel);
-            if (program.Descriptors.Count == 0)
+            sandbox.Open(options, driven, kernel);
+            if (options.Terminal is { } size)
+            {
+                program = program with { Descriptors = HostTerminal.Create(kernel, size, owner: program.Uid).CreateDescriptors() };
+            }
+            else if (program.Descriptors.Count == 0)
             {
                 program = program with
                 {

@@ -23,10 +23,11 @@ internal static class TemplateBuilder
             MaxVcpus = 1,
             Images = [image.Data],
         });
-        using var sandbox = new Sandbox(engine, machine, options, driven: true);
+        using var sandbox = new Sandbox(engine);
+        sandbox.Equip(machine);
         var kernel = Kernel.Kernel.Create(sandbox.Ports(image), options.ToLimits());
         sandbox.StopAtIdle();
-        sandbox.Attach(kernel);
+        sandbox.Open(options, driven: true, kernel);
         var error = kernel.Start(
             new Kernel.MainProgram
             {
@@ -63,7 +64,7 @@ internal static class TemplateBuilder
 
     private static Template Freeze(TemplateRuntime runtime, ImageLayer image, Kernel.Kernel kernel, VirtualMachine machine, IReadOnlyList<MemoryRange> hotRanges)
     {
-        byte[] state = kernel.Save();
+        byte[] state = kernel.Save(asTemplate: true);
         var memory = machine.Memory.Freeze(kernel.Frames.Extent, SpareBytes);
         var manifest = new TemplateManifest
         {
@@ -76,7 +77,7 @@ internal static class TemplateBuilder
             MemoryBytes = (long)memory.Length,
             UsedBytes = 0,
             StateBytes = state.Length,
-            Checksum = "crc32c",
+            Id = Guid.NewGuid().ToString("n"),
             ImageRanges = [.. machine.Memory.GetAttachedImageRanges().Select(range => new MemoryRange(range.Address, range.Length))],
             HotRanges = hotRanges,
             BuildMilliseconds = 0,

@@ -37,10 +37,13 @@ public sealed partial class AddressSpace
     private const int LargestWindow = 512;
 
     /// <summary>Pages around a fault in private anonymous memory that are mapped with it, aligned.</summary>
-    private const int AnonymousAround = 4;
+    private const int AnonymousAround = 16;
 
     /// <summary>Pages around a fault in a file that are mapped with it if they need no memory (Linux: fault_around_bytes).</summary>
-    private const int FileAround = 16;
+    private const int FileAround = 64;
+
+    /// <summary>Pages around the first write to a private file mapping that are copied with it, aligned: data sections are written all over while a program starts.</summary>
+    private const int CopyAround = 16;
 
     /// <summary>Serves a page fault.</summary>
     public FaultOutcome HandleFault(ulong address, AccessKind access)
@@ -146,7 +149,8 @@ public sealed partial class AddressSpace
     {
         if (area.Object is not null)
         {
-            MapFileAround(area, page);
+            if ((access & AccessKind.Write) != 0 && !area.IsShared) CopyFileAround(area, page);
+            else MapFileAround(area, page);
             return;
         }
 
@@ -207,6 +211,26 @@ public sealed partial class AddressSpace
             if (frame < GuestMemory.ImageBase) Frames.AddReference(frame);
             else if (!_kernel.Machine.Memory.TryAttachImage(frame, GuestMemory.PageSize)) return;
             Install(leaf, PageTables.LeafIndex(at), PageTableEntry.ForPage(frame, area.Protection, area.IsShared && writable));
+        }
+    }
+
+    /// <summary>Copies the neighbours of a page of a private file mapping that was just written; stops quietly at the memory limit and at the end of the file.</summary>
+    private void CopyFileAround(VirtualMemoryArea area, ulong page)
+    {
+        ulong block = page & ~((CopyAround * (ulong)GuestMemory.PageSize) - 1);
+        ulong start = Math.Max(area.Start, block), end = Math.Min(area.End, block + (CopyAround * GuestMemory.PageSize));
+        for (ulong at = start; at < end; at += GuestMemory.PageSize)
+        {
+            ulong leaf = _tables.FindLeaf(at);
+            if (leaf == 0) continue;
+            int index = PageTables.LeafIndex(at);
+            ulong entry = _tables.Entries(leaf)[index];
+            // A page that is present and the program's own (or hidden from it) stays as it is.
+            if (entry != 0 && ((entry & PageTableEntry.Present) == 0 || (entry & PageTableEntry.AddressMask) < GuestMemory.ImageBase)) continue;
+            if (area.Object!.GetPage(area.PageOf(at), forWrite: false, out ulong frame, out _) != Errno.None) return;
+            // Only what cannot change any more: a mapping of a writable file shows what others write until its own first write.
+            if (frame < GuestMemory.ImageBase) continue;
+            if (CopyInto(area, leaf, index, frame) != FaultOutcome.Resolved) return;
         }
     }
 

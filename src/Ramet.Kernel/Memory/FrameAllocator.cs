@@ -18,6 +18,7 @@ public sealed partial class FrameAllocator
 
     private Kernel _kernel = null!;
     private ReadOnlyMemory<byte> _saved;
+    private int _reserved; // frames at the start that are the platform's
     private int _next;
     private int _used;
 
@@ -44,8 +45,9 @@ public sealed partial class FrameAllocator
     internal FrameAllocator(Kernel kernel)
     {
         _kernel = kernel;
-        _next = (int)(Memory.ReservedSize / GuestMemory.PageSize);
-        _scanFrom = _next;
+        _reserved = (int)(Memory.ReservedSize / GuestMemory.PageSize);
+        _next = _reserved;
+        _scanFrom = _reserved;
     }
 
     /// <summary>Bytes of frames in use.</summary>
@@ -130,6 +132,15 @@ public sealed partial class FrameAllocator
 
     /// <summary>Number of users of a frame.</summary>
     public int References(ulong frame) => Get(Index(frame)) & CountMask;
+
+    /// <summary>Whether a frame is a page table, or was one at any time, in this sandbox or the snapshot that it came from.</summary>
+    public bool WasPageTable(ulong frame)
+    {
+        if (frame >= Extent) return false;
+        int index = (int)(frame / GuestMemory.PageSize);
+        var saved = MemoryMarshal.Cast<byte, int>(_saved.Span);
+        return ((Get(index) | (index < saved.Length ? saved[index] : 0)) & PageTableFlag) != 0;
+    }
 
     /// <summary>Whether the address is that of a frame in use; anything else in a page table is damage done by the guest.</summary>
     public bool IsUsed(ulong frame) => (frame & (GuestMemory.PageSize - 1)) == 0 && frame < Extent && (Get((int)(frame / GuestMemory.PageSize)) & CountMask) > 0;
@@ -220,19 +231,19 @@ public sealed partial class FrameAllocator
     {
         byte[] bytes = new byte[_next * sizeof(int)];
         var values = MemoryMarshal.Cast<byte, int>(bytes.AsSpan());
-        int reserved = (int)(Memory.ReservedSize / GuestMemory.PageSize);
         for (int i = 0; i < values.Length; i++)
         {
             values[i] = Get(i);
-            // Free frames go into the snapshot as holes: what was in them is nobody's business, and takes no space.
-            if (i >= reserved && (values[i] & CountMask) == 0) Clear((ulong)i * GuestMemory.PageSize);
+            // Free frames go into a template as holes: what was in them is nobody's business, and takes no space.
+            if (_kernel.SavesTemplate && i >= _reserved && (values[i] & CountMask) == 0) Clear((ulong)i * GuestMemory.PageSize);
         }
 
         _saved = bytes;
+        _savedMask = ~0;
         _chunks = [];
         _free.Clear();
         _freePageTables.Clear();
-        _scanFrom = (int)(Memory.ReservedSize / GuestMemory.PageSize);
+        _scanFrom = _reserved;
     }
 
     private void Clear(ulong frame)
@@ -243,8 +254,8 @@ public sealed partial class FrameAllocator
 
     private void OnLoaded(StateReader reader)
     {
-        if (_next < 0 || _used < 0 || _saved.Length < _next * sizeof(int)) throw new StateFormatException("The page-frame table is damaged.");
+        if (_reserved < 0 || _next < 0 || _used < 0 || _saved.Length < _next * sizeof(int)) throw new StateFormatException("The page-frame table is damaged.");
         _savedMask = CountMask;
-        _scanFrom = (int)(Memory.ReservedSize / GuestMemory.PageSize);
+        _scanFrom = _reserved;
     }
 }

@@ -12,7 +12,6 @@ public sealed partial class Process
 
     internal const int CLD_EXITED = 1;
     internal const int CLD_KILLED = 2;
-    internal const int CLD_DUMPED = 3;
     internal const int CLD_STOPPED = 5;
     internal const int CLD_CONTINUED = 6;
 
@@ -36,8 +35,8 @@ public sealed partial class Process
     /// <summary>Wait status of a normal end.</summary>
     public static int ExitedStatus(int code) => (code & 0xFF) << 8;
 
-    /// <summary>Wait status of an end by a signal.</summary>
-    public static int KilledStatus(int signal) => signal | (Signal.DumpsCore(signal) ? 0x80 : 0);
+    /// <summary>Wait status of an end by a signal. WCOREDUMP is never set: Linux sets it when a dump was written, and Ramet writes none.</summary>
+    public static int KilledStatus(int signal) => signal;
 
     /// <summary>Ends all threads with this status (exit_group(2), a fatal signal). The first status counts.</summary>
     public void ExitGroup(int status)
@@ -182,7 +181,7 @@ public sealed partial class Process
         if (ExitSignal != 0 && (!autoReap || action.Handler != SignalAction.Ignore))
         {
             int signal = status & 0x7F;
-            var info = ChildInfo(signal == 0 ? CLD_EXITED : (status & 0x80) != 0 ? CLD_DUMPED : CLD_KILLED, signal == 0 ? status >> 8 : signal);
+            var info = ChildInfo(signal == 0 ? CLD_EXITED : CLD_KILLED, signal == 0 ? status >> 8 : signal);
             info.Signal = ExitSignal;
             parent.SendSignal(info);
         }
