@@ -10,6 +10,8 @@ namespace Ramet.Kernel;
 /// <summary>The loop of a virtual CPU: run user code, serve why it left, go back.</summary>
 public sealed partial class Kernel
 {
+    private const int MostRoundsInKernel = 64;
+
     [NotSaved]
     private bool _stopRequested;
 
@@ -37,7 +39,12 @@ public sealed partial class Kernel
         try
         {
             context.Machine ??= Machine.GetVcpu(index);
-            while (!HasExited && !_stopRequested && TryPickThread(context)) RunThread(context);
+            for (int rounds = 1; !HasExited && !_stopRequested && TryPickThread(context); rounds++)
+            {
+                // Threads may wake each other without any of them getting to run user code: others must get at the kernel nevertheless, to end it.
+                if (RunThread(context)) rounds = 0;
+                else if (rounds % MostRoundsInKernel == 0) GiveWay();
+            }
         }
         catch (GuestMemoryException exception)
         {
@@ -170,7 +177,22 @@ public sealed partial class Kernel
         return false;
     }
 
-    private void RunThread(VcpuContext context)
+    /// <summary>Lets whoever waits for the lock have it.</summary>
+    private void GiveWay()
+    {
+        Lock.Exit();
+        try
+        {
+            Thread.Sleep(0);
+        }
+        finally
+        {
+            Lock.Enter();
+        }
+    }
+
+    /// <summary>Runs the current thread once. False when it did not come to run user code.</summary>
+    private bool RunThread(VcpuContext context)
     {
         var thread = context.Current!;
         // What is left of a system call, and signals, first: they may block, stop or end the thread.
@@ -179,7 +201,7 @@ public sealed partial class Kernel
         {
             // Off the virtual CPU at once: when it is woken it goes through the queue like any other.
             if (thread.State != ThreadState.Runnable) context.Current = null;
-            return;
+            return false;
         }
 
         Load(context, thread);
@@ -212,10 +234,11 @@ public sealed partial class Kernel
         thread.CpuTime += _ports.Clock.MonotonicNanoseconds - context.EnteredAt;
         Statistics.Exits++;
         // Another virtual CPU may have ended the thread meanwhile (exit_group): its registers matter to nobody then.
-        if (thread.State == ThreadState.Dead) return;
+        if (thread.State == ThreadState.Dead) return true;
         thread.Registers = vcpu.Registers;
         Serve(thread, exit);
         if (thread.State != ThreadState.Runnable && context.Current == thread) context.Current = null;
+        return true;
     }
 
     private void Serve(PosixThread thread, in VcpuExit exit)
