@@ -191,6 +191,7 @@ public sealed partial class Sandbox : IKernelHost, IDisposable
         while (Volatile.Read(ref _hostThreads) > 0) spin.SpinOnce();
         _kernelAlarm.Set(long.MaxValue);
         if (Pool is not { } pool || !pool.TryRecycle(this)) _machine?.Dispose();
+        Base?.Dispose();
         _output?.Flush();
         _output?.Dispose();
         _ended.Dispose();

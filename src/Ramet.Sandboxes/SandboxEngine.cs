@@ -64,7 +64,7 @@ public sealed partial class SandboxEngine : IDisposable
     /// <exception cref="SandboxException">The program cannot be started.</exception>
     public Sandbox Start(ImageLayer image, Kernel.MainProgram program, SandboxOptions options, bool driven = true)
     {
-        var sandbox = new Sandbox(this);
+        var sandbox = new Sandbox(this) { Origin = (null, image) };
         try
         {
             sandbox.Equip(VirtualMachine.Create(Device, new VirtualMachineOptions

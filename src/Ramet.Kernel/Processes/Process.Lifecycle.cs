@@ -15,6 +15,11 @@ public sealed partial class Process
     internal const int CLD_STOPPED = 5;
     internal const int CLD_CONTINUED = 6;
 
+    private uint _lastUid;
+
+    /// <summary>The real user id: that of the main thread, or the one that it ended with.</summary>
+    internal uint Uid => Leader?.Credentials.Uid ?? _lastUid;
+
     /// <summary>Whether it was a zombie and has been waited for: its id may be another's by now.</summary>
     public bool IsReaped { get; internal set; }
 
@@ -55,7 +60,9 @@ public sealed partial class Process
     internal void OnThreadEnded(PosixThread thread, int status)
     {
         EndedThreadsTime += thread.CpuTime;
+        _lastUid = thread.Credentials.Uid;
         Threads.Remove(thread);
+        NotifyOfParentThread(thread);
         if (Threads.Count > 0) return;
         IsZombie = true;
         ExitStatus = IsExiting ? _groupExitStatus : status;
@@ -116,6 +123,24 @@ public sealed partial class Process
     /// <summary>The parent has seen the continue.</summary>
     internal void ReportContinue() => _continueReported = true;
 
+    /// <summary>
+    /// A thread has ended: threads of processes that it had made may have asked for a signal (PR_SET_PDEATHSIG; the "parent" is the thread, prctl(2)). Another
+    /// thread of the process takes its place.
+    /// </summary>
+    private void NotifyOfParentThread(PosixThread ended)
+    {
+        foreach (var child in Children.ToArray())
+        {
+            if (child.ParentThread != ended) continue;
+            child.ParentThread = Leader;
+            foreach (var thread in child.Threads.ToArray())
+            {
+                if (thread.ParentDeathSignal == 0) continue;
+                child.SendSignal(new SignalInfo { Signal = thread.ParentDeathSignal, Code = SignalInfo.SI_USER, Pid = Pid, Uid = (int)ended.Credentials.Uid });
+            }
+        }
+    }
+
     private void AdoptChildren()
     {
         if (Children.Count == 0) return;
@@ -125,8 +150,8 @@ public sealed partial class Process
         foreach (var child in Children)
         {
             child.Parent = reaper;
+            child.ParentThread = reaper.Leader;
             reaper.Children.Add(child);
-            if (child.ParentDeathSignal != 0) child.SendSignal(SignalInfo.FromKernel(child.ParentDeathSignal));
         }
 
         foreach (var child in Children)
@@ -170,7 +195,7 @@ public sealed partial class Process
         Signal = Signal.SIGCHLD,
         Code = code,
         Pid = Pid,
-        Uid = 0,
+        Uid = (int)Uid,
         Value = (uint)status,
     };
 }

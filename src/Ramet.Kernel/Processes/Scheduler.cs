@@ -70,9 +70,15 @@ public sealed partial class Scheduler
             _kernel.Host.RequestVcpu(vcpu.Index);
             return;
         }
+
+        // All are busy, maybe with programs that never call the kernel: one of them has to make room when its slice is over.
+        _kernel.OnThreadWaits();
     }
 
-    /// <summary>After a load: asks for host threads for what is ready.</summary>
+    /// <summary>A thread that ran goes on before all others.</summary>
+    internal void EnqueueFirst(PosixThread thread) => _ready.AddFirst(thread);
+
+    /// <summary>After a load or a stop: asks for host threads for what is ready.</summary>
     internal void RequestVcpus()
     {
         int wanted = _ready.Count;
@@ -167,16 +173,6 @@ public sealed partial class Scheduler
             if (!vcpu.InGuest || vcpu.IsPreempted || vcpu.SliceEnd > now) continue;
             vcpu.IsPreempted = true;
             vcpu.Machine!.Kick();
-        }
-    }
-
-    private void OnSaving()
-    {
-        // Threads on a virtual CPU are ready threads like others; the caller has made them leave it.
-        foreach (var vcpu in Vcpus)
-        {
-            if (vcpu.Current is { State: ThreadState.Runnable } thread && !_ready.Contains(thread)) _ready.AddFirst(thread);
-            vcpu.Current = null;
         }
     }
 }

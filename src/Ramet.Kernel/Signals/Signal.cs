@@ -103,6 +103,9 @@ public struct SignalInfo
     /// <summary>SI_TIMER: timer_create(2).</summary>
     public const int SI_TIMER = -2;
 
+    /// <summary>SI_MESGQ: mq_notify(3).</summary>
+    public const int SI_MESGQ = -3;
+
     /// <summary>SI_TKILL: tgkill(2).</summary>
     public const int SI_TKILL = -6;
 

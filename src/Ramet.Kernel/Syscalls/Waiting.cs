@@ -100,7 +100,7 @@ internal static class Waiting
             0 => (Process.CLD_EXITED, status >> 8),
             _ => (Process.CLD_KILLED, status & 0x7F),
         };
-        return new SignalInfo { Signal = Signal.SIGCHLD, Code = code, Pid = child.Pid, Value = (uint)value };
+        return new SignalInfo { Signal = Signal.SIGCHLD, Code = code, Pid = child.Pid, Uid = (int)child.Uid, Value = (uint)value };
     }
 
     private static SyscallResult Wait(
