@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Ramet.Benchmarks.Fuzzing;
+using Ramet.Benchmarks.Syscalls;
 
 namespace Ramet.Benchmarks;
 
@@ -14,7 +15,7 @@ public static partial class BenchCommands
         ArgumentNullException.ThrowIfNull(host);
         var command = new Command("bench", "Measures Ramet on this machine; docs/SPECIFICATION.md says what is promised. Alone: the fork engine, all of it, with a plot.")
         {
-            CreateFork(host), CreateScale(host), CreateThroughput(host), CreateBranch(host), CreateCompute(host), CreateFuzz(host),
+            CreateFork(host), CreateScale(host), CreateThroughput(host), CreateBranch(host), CreateCompute(host), CreateSyscalls(host), CreateFuzz(host),
         };
         AddAll(command, host);
         return command;
@@ -32,6 +33,22 @@ public static partial class BenchCommands
             var layer = host.OpenImage(engine, template.Manifest.Image);
             using var image = engine.Images.Open(template.Manifest.Image);
             var report = new ComputeBenchmark(engine, template, layer, image).Run(parse.GetValue(runs));
+            parse.InvocationConfiguration.Output.Write(parse.GetValue(json) ? report.ToJson() + "\n" : report.ToTable());
+        }));
+        return command;
+    }
+
+    private static Command CreateSyscalls(BenchHost host)
+    {
+        var runs = RunsOption(8);
+        var json = JsonOption();
+        var command = new Command("syscalls", "How long system calls, faults and typical programs take on the bare machine, in Ramet and in gVisor (runsc, if it is installed).") { runs, json };
+        command.SetAction(parse => Guard(parse, () =>
+        {
+            using var engine = host.OpenEngine(parse);
+            var layer = host.OpenImage(engine, SyscallBenchmark.ImageName);
+            using var image = engine.Images.Open(SyscallBenchmark.ImageName);
+            var report = new SyscallBenchmark(engine, layer, image).Run(parse.GetValue(runs));
             parse.InvocationConfiguration.Output.Write(parse.GetValue(json) ? report.ToJson() + "\n" : report.ToTable());
         }));
         return command;

@@ -217,6 +217,7 @@ public sealed partial class Kernel
         UpdateAlarm();
         context.EnteredAt = _ports.Clock.MonotonicNanoseconds;
         context.Space = thread.Memory;
+        context.IsPreempted = false;
         context.InGuest = true;
         UpdateAlarmForSlice(context);
         Lock.Exit();

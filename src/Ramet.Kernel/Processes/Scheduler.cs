@@ -157,7 +157,7 @@ public sealed partial class Scheduler
             if (!HasReady) return next;
             foreach (var vcpu in Vcpus)
             {
-                if (vcpu.InGuest) next = Math.Min(next, vcpu.SliceEnd);
+                if (vcpu.InGuest && !vcpu.IsPreempted) next = Math.Min(next, vcpu.SliceEnd);
             }
 
             return next;
@@ -170,7 +170,9 @@ public sealed partial class Scheduler
         if (!HasReady) return;
         foreach (var vcpu in Vcpus)
         {
-            if (vcpu.InGuest && vcpu.SliceEnd <= now) vcpu.Machine!.Kick();
+            if (!vcpu.InGuest || vcpu.IsPreempted || vcpu.SliceEnd > now) continue;
+            vcpu.IsPreempted = true;
+            vcpu.Machine!.Kick();
         }
     }
 }
@@ -203,6 +205,11 @@ internal sealed class VcpuContext(int index)
 
     /// <summary>When the current thread's time slice ends.</summary>
     public long SliceEnd;
+
+    /// <summary>
+    /// Kicked because the slice is over, and not back yet: its host thread may have to wait for a processor, and an alarm that went off again and again meanwhile would take that very processor from it.
+    /// </summary>
+    public bool IsPreempted;
 
     /// <summary>When the current thread was last entered, for CPU time.</summary>
     public long EnteredAt;
