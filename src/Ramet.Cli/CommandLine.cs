@@ -20,7 +20,7 @@ internal static class CommandLine
     private const int BrokenPipe = 128 + 13;
 
     // Plain strings and a switch: generic code over tuples or delegates would have to be compiled at start-up.
-    private static readonly string[] s_commands = ["exec", "run", "template", "image", "doctor", "completion", "bench", "docs"];
+    private static readonly string[] s_commands = ["exec", "run", "template", "image", "doctor", "completion", "bench", "docs", "serve", "key"];
 
     /// <summary>Does what the arguments say.</summary>
     public static int Run(string[] args)
@@ -63,6 +63,8 @@ internal static class CommandLine
         "doctor" => DoctorCommand.Create(globals),
         "bench" => BenchCommand.Create(globals),
         "docs" => DocsCommand.Create(),
+        "serve" => ServeCommand.Create(globals),
+        "key" => KeyCommands.Create(),
         _ => CompletionCommand.Create(globals),
     };
 
@@ -134,6 +136,7 @@ internal static class CommandLine
     [
         ("ramet exec 'print(1+1)'", "Runs Python in a fork of the template 'python'; the first time makes image and template."),
         ("ramet run -- sh -c 'uname -a; ls /'", "Runs a command of the image in a fresh sandbox."),
+        ("ramet serve --dev", "Serves the HTTP API on 127.0.0.1:8080, to this machine only."),
         ("ramet doctor", "Checks this machine and says what to do about what is missing."),
     ];
 

@@ -22,6 +22,15 @@ public sealed record MainProgram
     /// <summary>Working directory.</summary>
     public string WorkingDirectory { get; init; } = "/";
 
+    /// <summary>User id; other users than 0 have no capabilities.</summary>
+    public uint Uid { get; init; }
+
+    /// <summary>Group id.</summary>
+    public uint Gid { get; init; }
+
+    /// <summary>Supplementary groups.</summary>
+    public IReadOnlyList<uint> Groups { get; init; } = [];
+
     /// <summary>Descriptors 0, 1, 2 and on.</summary>
     public IReadOnlyList<FileDescription> Descriptors { get; init; } = [];
 
@@ -72,7 +81,8 @@ public sealed partial class Kernel
             var thread = PosixThread.Create(this, process, pid);
             Processes.Init.Children.Add(process);
             Processes.Add(process);
-            thread.Credentials = new Credentials();
+            thread.Credentials = Credentials.OfUser(program.Uid, program.Gid, [.. program.Groups]);
+            thread.Uts = Uts;
             thread.FileSystem = new FileSystemContext(Mounts.Root);
             thread.Files = new FileDescriptorTable(this, process.ResourceLimits);
             thread.Memory = AddressSpace.Create(this) ?? throw new InvalidOperationException("The memory limit is too small for any program.");
@@ -99,7 +109,7 @@ public sealed partial class Kernel
             foreach (var context in Scheduler.Vcpus)
             {
                 if (context.HasHostThread) throw new InvalidOperationException("The sandbox still runs.");
-                Unload(context);
+                Vacate(context);
             }
 
             if (!_clockStopped) _savedMonotonic = MonotonicNow;

@@ -14,12 +14,13 @@ public sealed unsafe partial class KvmGuestMemory
     /// Copies all pages that differ, or may differ, from the template. No vCPU may run meanwhile; afterwards this machine goes on as it was. Takes about as long as copying
     /// the written pages does, whatever the size of RAM.
     /// </summary>
+    /// <param name="whole">All pages that are not zero, the template's too.</param>
     /// <exception cref="HostException">The host has no memory for the copy.</exception>
-    public MemoryDelta CaptureDelta()
+    public MemoryDelta CaptureDelta(bool whole = false)
     {
         var size = Size;
-        var pages = FindPrivatePages(size);
-        if (_delta is { } inherited)
+        var pages = whole ? FindUsedPages(size) : FindPrivatePages(size);
+        if (_delta is { } inherited && !whole)
             pages = Join(pages, inherited.Ranges);
         CloseGaps(pages);
         var file = MemoryFile.Create("ramet-branch");
@@ -68,6 +69,17 @@ public sealed unsafe partial class KvmGuestMemory
         }
         GC.KeepAlive(delta);
         _delta = delta;
+    }
+
+    private List<(ulong Address, ulong Length)> FindUsedPages(ulong end)
+    {
+        var found = new List<(ulong Address, ulong Length)>();
+        for (ulong page = 0; page < end; page += PageSize)
+        {
+            if (!IsZero(page))
+                Add(found, page, PageSize);
+        }
+        return found;
     }
 
     private static List<(ulong Address, ulong Length)> Join(List<(ulong Address, ulong Length)> pages, IReadOnlyList<DeltaRange> inherited)

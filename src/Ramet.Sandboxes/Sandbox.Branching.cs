@@ -45,9 +45,10 @@ public sealed partial class Sandbox
     }
 
     /// <summary>A snapshot of this moment. The sandbox stands still for as long as it takes to copy what was written since its template, and then goes on.</summary>
+    /// <param name="whole">With all of its memory, so that it does not need its template any more: to be moved to another machine.</param>
     /// <exception cref="SandboxException">It has ended.</exception>
     /// <exception cref="HostException">The host has no memory for it.</exception>
-    public SandboxSnapshot Capture()
+    public SandboxSnapshot Capture(bool whole = false)
     {
         lock (_capturing)
         {
@@ -59,9 +60,9 @@ public sealed partial class Sandbox
                 {
                     if (_kernel.HasExited) throw Ended();
                     byte[] state = _kernel.Save();
-                    var memory = _machine.Memory.CaptureDelta();
+                    var memory = _machine.Memory.CaptureDelta(whole);
                     return new SandboxSnapshot(
-                        Origin.Template,
+                        whole ? null : Origin.Template,
                         Origin.Image,
                         memory,
                         state,

@@ -1,5 +1,6 @@
 using Ramet.Images;
 using Ramet.Kernel.Files;
+using Ramet.Kernel.Terminals;
 using Ramet.Kvm;
 
 namespace Ramet.Sandboxes;
@@ -74,7 +75,11 @@ public sealed partial class SandboxEngine : IDisposable
             }));
             var kernel = Kernel.Kernel.Create(sandbox.Ports(image), options.ToLimits());
             sandbox.Open(options, driven, kernel);
-            if (program.Descriptors.Count == 0)
+            if (options.Terminal is { } size)
+            {
+                program = program with { Descriptors = HostTerminal.Create(kernel, size, owner: program.Uid).CreateDescriptors() };
+            }
+            else if (program.Descriptors.Count == 0)
             {
                 program = program with
                 {

@@ -77,7 +77,7 @@ internal static class TemplateBuilder
             MemoryBytes = (long)memory.Length,
             UsedBytes = 0,
             StateBytes = state.Length,
-            Checksum = "crc32c",
+            Id = Guid.NewGuid().ToString("n"),
             ImageRanges = [.. machine.Memory.GetAttachedImageRanges().Select(range => new MemoryRange(range.Address, range.Length))],
             HotRanges = hotRanges,
             BuildMilliseconds = 0,

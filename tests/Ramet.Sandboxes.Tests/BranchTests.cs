@@ -1,16 +1,12 @@
-using System.Text;
-
 namespace Ramet.Sandboxes.Tests;
 
 /// <summary>Branches of sandboxes that run: whatever is going on in them goes on in each.</summary>
 public sealed class BranchTests
 {
-    private static readonly SandboxOptions Options = new() { Timeout = TimeSpan.FromSeconds(60) };
-
     [Fact]
     public async Task A_program_goes_on_from_the_same_point_in_parent_and_branches()
     {
-        using var parent = await StartAsync("""
+        using var parent = await Session.StartAsync("""
             import sys
             total = 0
             print("ready", flush=True)
@@ -39,7 +35,7 @@ public sealed class BranchTests
     [Fact]
     public async Task Threads_processes_pipes_timers_and_connections_are_all_there()
     {
-        using var parent = await StartAsync("""
+        using var parent = await Session.StartAsync("""
             import os, signal, socket, subprocess, sys, threading, time, select, tempfile
             # A connection, with bytes on the way.
             server = socket.socket(); server.bind(("127.0.0.1", 0)); server.listen()
@@ -87,7 +83,7 @@ public sealed class BranchTests
     [Fact]
     public async Task Branches_of_branches_keep_no_ancestors_memory()
     {
-        using var root = await StartAsync("""
+        using var root = await Session.StartAsync("""
             import sys
             data = bytearray(8 << 20)
             print("ready", flush=True)
@@ -119,7 +115,7 @@ public sealed class BranchTests
     [Fact]
     public async Task A_branch_has_randomness_and_an_identity_of_its_own()
     {
-        using var parent = await StartAsync("""
+        using var parent = await Session.StartAsync("""
             import os, sys, uuid
             print("ready", flush=True)
             sys.stdin.readline()
@@ -142,7 +138,7 @@ public sealed class BranchTests
     [Fact]
     public async Task A_paused_sandbox_stands_still_and_its_clock_with_it()
     {
-        using var sandbox = await StartAsync("""
+        using var sandbox = await Session.StartAsync("""
             import time
             last = time.monotonic()
             print("ready", flush=True)
@@ -167,71 +163,9 @@ public sealed class BranchTests
     [Fact]
     public async Task A_sandbox_that_has_ended_cannot_be_branched()
     {
-        using var sandbox = await StartAsync("print('ready')");
+        using var sandbox = await Session.StartAsync("print('ready')");
         sandbox.Sandbox.Wait();
         Assert.Throws<SandboxException>(() => sandbox.Sandbox.Capture());
         Assert.Throws<SandboxException>(sandbox.Sandbox.Pause);
-    }
-
-    private static async Task<Session> StartAsync(string code)
-    {
-        var template = await TestData.Engine.Templates.EnsureAsync("python", cancellationToken: TestContext.Current.CancellationToken);
-        var session = new Session();
-        session.Sandbox = TestData.Engine.Fork(template, Options with { Output = session }, driven: false);
-        session.Sandbox.Execute(new ExecRequest { Code = code, OpenInput = true });
-        return session;
-    }
-
-    /// <summary>A sandbox with a program that talks over its standard streams.</summary>
-    private sealed class Session : IOutputReceiver, IDisposable
-    {
-        private readonly StringBuilder _output = new();
-
-        public Sandbox Sandbox { get; set; } = null!;
-
-        public string Output
-        {
-            get
-            {
-                lock (_output) return _output.ToString();
-            }
-        }
-
-        public void Write(int stream, ReadOnlySpan<byte> bytes)
-        {
-            lock (_output)
-            {
-                _output.Append(Encoding.UTF8.GetString(bytes));
-                Monitor.PulseAll(_output);
-            }
-        }
-
-        public void Send(string text) => Sandbox.WriteInput(Encoding.UTF8.GetBytes(text));
-
-        public void WaitFor(string expected)
-        {
-            lock (_output)
-            {
-                var deadline = DateTime.UtcNow.AddSeconds(40);
-                while (_output.Length < expected.Length && Monitor.Wait(_output, TimeSpan.FromSeconds(1)) | DateTime.UtcNow < deadline)
-                {
-                }
-
-                Assert.Equal(expected, _output.ToString());
-            }
-        }
-
-        public Session Branch() => Branch(out _);
-
-        public Session Branch(out long length)
-        {
-            using var snapshot = Sandbox.Capture();
-            length = snapshot.Length;
-            var session = new Session();
-            session.Sandbox = TestData.Engine.Restore(snapshot, Options with { Output = session }, driven: false);
-            return session;
-        }
-
-        public void Dispose() => Sandbox.Dispose();
     }
 }

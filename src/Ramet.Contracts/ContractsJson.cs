@@ -1,0 +1,16 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Ramet.Contracts;
+
+/// <summary>Serialization of all that goes over the wire. Names are snake_case; a member that is not known is an error, not silently dropped.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, RespectNullableAnnotations = true,
+    AllowDuplicateProperties = false)]
+[JsonSerializable(typeof(ExecBody))]
+[JsonSerializable(typeof(ExecAnswer))]
+[JsonSerializable(typeof(BatchBody))]
+[JsonSerializable(typeof(BatchAnswer))]
+[JsonSerializable(typeof(HealthAnswer))]
+[JsonSerializable(typeof(Problem))]
+public sealed partial class ContractsJson : JsonSerializerContext;

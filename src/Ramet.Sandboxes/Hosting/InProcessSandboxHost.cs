@@ -1,0 +1,133 @@
+using System.Collections.Concurrent;
+using Ramet.Images;
+
+namespace Ramet.Sandboxes.Hosting;
+
+/// <summary>Sandboxes in this process.</summary>
+public sealed partial class InProcessSandboxHost : ISandboxHost
+{
+    private readonly SandboxEngine _engine;
+    private readonly TenantPools _pools;
+    private readonly IProgress<BuildStep>? _progress;
+    private readonly ConcurrentDictionary<string, Template> _templates = new(StringComparer.Ordinal);
+    private readonly SemaphoreSlim _preparing = new(1, 1);
+    private readonly Timer _housekeeping;
+    private int _running;
+
+    /// <param name="engine">Not disposed with this.</param>
+    /// <param name="options">Pools.</param>
+    /// <param name="progress">Told of templates and images that are built.</param>
+    public InProcessSandboxHost(SandboxEngine engine, TenantPoolOptions options, IProgress<BuildStep>? progress = null)
+    {
+        _engine = engine;
+        _pools = new TenantPools(engine, options);
+        _progress = progress;
+        var period = TimeSpan.FromTicks(Math.Clamp(options.IdleTime.Ticks / 4, TimeSpan.TicksPerMillisecond * 50, TimeSpan.TicksPerMinute));
+        _housekeeping = new Timer(_ => _pools.DropIdle(), null, period, period);
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, HostedTemplate> Templates => _templates.ToDictionary(pair => pair.Key, pair => Describe(pair.Value), StringComparer.Ordinal);
+
+    /// <inheritdoc/>
+    public HostStatistics Statistics => _pools.Statistics(Volatile.Read(ref _running));
+
+    /// <inheritdoc/>
+    public async Task PrepareAsync(string template, CancellationToken cancellationToken)
+    {
+        await _preparing.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            // Building blocks for long; loading reads the whole snapshot.
+            var loaded = await Task.Run(() => _engine.Templates.EnsureAsync(template, _progress, cancellationToken), cancellationToken).ConfigureAwait(false);
+            await _engine.Threads.Compute(() =>
+            {
+                _pools.FillSpare(loaded);
+                return true;
+            }).ConfigureAwait(false);
+            _templates[template] = loaded;
+        }
+        finally
+        {
+            _preparing.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task<HostedExecResult> ExecuteAsync(string tenant, HostedExec exec, CancellationToken cancellationToken)
+    {
+        var template = Find(exec.Template);
+        // The guest runs on the calling thread, which is to be one of those that are made for it.
+        var done = new TaskCompletionSource<HostedExecResult>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _engine.Threads.Run(() =>
+        {
+            try
+            {
+                done.SetResult(Execute(tenant, template, exec, cancellationToken));
+            }
+#pragma warning disable CA1031 // The caller gets it.
+            catch (Exception exception)
+#pragma warning restore CA1031
+            {
+                done.SetException(exception);
+            }
+        });
+        return done.Task;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _housekeeping.DisposeAsync().ConfigureAwait(false);
+        _pools.Dispose();
+        _preparing.Dispose();
+    }
+
+    private Template Find(string name) => _templates.TryGetValue(name, out var template) ? template : throw new TemplateNotFoundException($"Template '{name}' is not loaded.");
+
+    private static HostedTemplate Describe(Template template) => new(template.Manifest.Name, template.Manifest.Runtime, template.Manifest.MemoryBytes);
+
+    private HostedExecResult Execute(string tenant, Template template, HostedExec exec, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        Interlocked.Increment(ref _running);
+        CancellationTokenRegistration kill = default;
+        var pool = _pools.Rent(tenant, template);
+        try
+        {
+            var request = new ExecRequest
+            {
+                Code = exec.Code,
+                Arguments = exec.Arguments is { Count: > 0 } arguments ? ["-c", .. arguments] : null,
+                Environment = exec.Environment,
+                Input = exec.Input,
+                OnStarted = sandbox =>
+                {
+                    WriteFiles(sandbox, exec.Files);
+                    kill = cancellationToken.UnsafeRegister(static state => ((Sandbox)state!).Kill(), sandbox);
+                },
+            };
+            var result = pool.Execute(request, new SandboxOptions { MemoryBytes = exec.MemoryBytes, Timeout = exec.Timeout, MaxOutputBytes = exec.MaxOutputBytes });
+            cancellationToken.ThrowIfCancellationRequested();
+            var program = result.Result;
+            return new HostedExecResult(program.End, program.ExitCode, program.Stdout, program.Stderr, program.Message, result.ForkNanoseconds, result.ExecNanoseconds);
+        }
+        finally
+        {
+            kill.Dispose();
+            _pools.Return(tenant, template.Manifest.Name);
+            Interlocked.Decrement(ref _running);
+        }
+    }
+
+    private static void WriteFiles(Sandbox sandbox, IReadOnlyList<HostedFile> files)
+    {
+        if (files.Count == 0) return;
+        var inside = new Kernel.Hosting.HostFiles(sandbox.Kernel);
+        foreach (var file in files)
+        {
+            var error = inside.Write(file.Path, file.Content.Span);
+            if (error != Abi.Errno.None) throw new HostedFileException(file.Path, error);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Ramet.Contracts;
+using Ramet.Server.Configuration;
+using Ramet.Server.Http;
+using Ramet.Server.Keys;
+
+namespace Ramet.Server.Api;
+
+/// <summary>POST /v1/exec and /v1/exec/batch.</summary>
+internal sealed class ExecEndpoints(Executor executor, ServerSettings settings)
+{
+    /// <summary>Adds the endpoints.</summary>
+    public void Map(IEndpointRouteBuilder routes)
+    {
+        routes.Post("/v1/exec", ExecAsync, new Operation("exec", "Run code", "Runs code in a fresh fork of a template: a virtual machine in which the language has already started.")
+        {
+            Body = typeof(ExecBody),
+            Answer = typeof(ExecAnswer),
+            Scope = Scope.Exec,
+            Tag = "Exec",
+        });
+        routes.Post("/v1/exec/batch", BatchAsync, new Operation("execBatch", "Run several pieces of code", "Each item runs in a fork of its own, several at the same time. Results are in the order of the request.")
+        {
+            Body = typeof(BatchBody),
+            Answer = typeof(BatchAnswer),
+            Scope = Scope.Exec,
+            Tag = "Exec",
+        });
+    }
+
+    private async Task ExecAsync(HttpContext context)
+    {
+        var body = await Json.ReadAsync(context, Json.Contracts.ExecBody).ConfigureAwait(false);
+        var answer = await executor.RunAsync(Caller.Of(context).Id, executor.Check(body), context.RequestAborted).ConfigureAwait(false);
+        await Json.WriteAsync(context, answer, Json.Contracts.ExecAnswer).ConfigureAwait(false);
+    }
+
+    private async Task BatchAsync(HttpContext context)
+    {
+        var body = await Json.ReadAsync(context, Json.Contracts.BatchBody).ConfigureAwait(false);
+        int count = body.Executions.Count;
+        if (count == 0 || count > settings.Batch) throw ProblemException.BadRequest($"'executions' holds {count} items; a batch has 1 to {settings.Batch} (limits.batch).");
+        var items = body.Executions.Select((item, i) => executor.Check(item ?? throw ProblemException.BadRequest($"'executions[{i}]' is null."), $"executions[{i}].")).ToArray();
+        var results = new ExecAnswer[count];
+        // No more at a time than can run: the rest of the batch would only take places in the queue from others.
+        var options = new ParallelOptions { MaxDegreeOfParallelism = executor.Concurrency, CancellationToken = context.RequestAborted };
+        string tenant = Caller.Of(context).Id;
+        await Parallel.ForAsync(0, count, options, async (i, token) => results[i] = await executor.RunAsync(tenant, items[i], token).ConfigureAwait(false)).ConfigureAwait(false);
+        await Json.WriteAsync(context, new BatchAnswer { Results = results }, Json.Contracts.BatchAnswer).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,157 @@
+using System.Diagnostics;
+using System.Text;
+using System.Text.Unicode;
+using Ramet.Contracts;
+using Ramet.Images.Specs;
+using Ramet.Sandboxes;
+using Ramet.Sandboxes.Hosting;
+using Ramet.Server.Configuration;
+using Ramet.Server.Http;
+using Ramet.Server.Metrics;
+using Ramet.Server.Scheduling;
+
+namespace Ramet.Server.Api;
+
+/// <summary>Runs code for requests: checks what was asked for, waits for a turn, and makes an answer of what came of it.</summary>
+internal sealed class Executor(ISandboxHost host, FairGate gate, ServerMetrics metrics, ServerSettings settings)
+{
+    private const int MostFiles = 1000;
+
+    /// <summary>Other names of languages.</summary>
+    private static readonly Dictionary<string, string> s_aliases = new(StringComparer.OrdinalIgnoreCase) { ["python3"] = "python", ["py"] = "python", ["javascript"] = "node", ["js"] = "node" };
+
+    /// <summary>Most that run at the same time.</summary>
+    public int Concurrency => gate.Concurrency;
+
+    /// <summary>Checks a request.</summary>
+    /// <param name="body">What was sent.</param>
+    /// <param name="where">What to put before names in messages, such as <c>executions[2].</c></param>
+    /// <exception cref="ProblemException">It cannot be run.</exception>
+    public HostedExec Check(ExecBody body, string where = "")
+    {
+        double seconds = Seconds(body.TimeoutSeconds, where);
+        if (body.Files is { Count: > MostFiles }) throw ProblemException.BadRequest($"'{where}files' holds {body.Files.Count} files; {MostFiles} are the most.");
+        foreach (string name in body.Env?.Keys ?? [])
+        {
+            if (name.Length == 0 || name.AsSpan().ContainsAny('=', '\0')) throw ProblemException.BadRequest($"'{where}env': '{Json.Shorten(name.Replace("\0", "\\0", StringComparison.Ordinal))}' cannot be the name of a variable.");
+        }
+
+        if (body.Env?.Any(pair => pair.Value?.Contains('\0', StringComparison.Ordinal) == true) == true) throw ProblemException.BadRequest($"'{where}env' holds a value with a NUL, which no environment can.");
+        if (body.Args?.Any(argument => argument is null || argument.Contains('\0', StringComparison.Ordinal)) == true) throw ProblemException.BadRequest($"'{where}args' takes strings without NUL.");
+        return new HostedExec
+        {
+            Template = TemplateOf(body.Template, body.Language, where),
+            Code = body.Code,
+            Arguments = body.Args,
+            Environment = body.Env,
+            Input = body.Stdin is { } input ? Encoding.UTF8.GetBytes(input) : null,
+            Files = [.. (body.Files ?? new Dictionary<string, FileContent>(StringComparer.Ordinal)).Select(file => new HostedFile(CheckPath(file.Key, where), file.Value.Bytes))],
+            MemoryBytes = Memory(body.MemoryMb, where),
+            Timeout = TimeSpan.FromSeconds(seconds),
+            MaxOutputBytes = (long)settings.OutputMb << 20,
+        };
+    }
+
+    /// <summary>Runs it when its turn comes.</summary>
+    public async Task<ExecAnswer> RunAsync(string tenant, HostedExec exec, CancellationToken cancellationToken)
+    {
+        long asked = Stopwatch.GetTimestamp();
+        var refusal = await gate.EnterAsync(tenant, cancellationToken).ConfigureAwait(false);
+        if (refusal != GateRefusal.None) throw Refuse(refusal);
+        HostedExecResult result;
+        try
+        {
+            metrics.OnQueued(Stopwatch.GetElapsedTime(asked).TotalSeconds);
+            result = await host.ExecuteAsync(tenant, exec, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            gate.Leave();
+        }
+
+        metrics.OnExec(exec.Template, result.End, result.ForkNanoseconds / 1e9, result.ExecNanoseconds / 1e9);
+        return Answer(result, exec);
+    }
+
+    /// <summary>The template for what was asked for.</summary>
+    public string TemplateOf(string? template, string? language, string where)
+    {
+        var templates = host.Templates;
+        if (language is not null)
+        {
+            string wanted = s_aliases.GetValueOrDefault(language, language).ToLowerInvariant();
+            var languages = templates.Values.Select(known => known.Language).Distinct(StringComparer.Ordinal).ToList();
+            if (!languages.Contains(wanted, StringComparer.Ordinal))
+                throw ProblemException.BadRequest($"'{where}language': there is no '{Json.Shorten(language)}' here.{NearestName.Suggest(language, languages)} Languages: {string.Join(", ", languages)}.");
+            template ??= templates.Values.First(known => known.Language == wanted).Name;
+            if (templates.TryGetValue(template, out var found) && found.Language != wanted)
+                throw ProblemException.BadRequest($"'{where}template': '{template}' runs {found.Language}, not {wanted}.");
+        }
+
+        template ??= templates.ContainsKey("python") ? "python" : templates.Keys.FirstOrDefault() ?? throw new ProblemException(503, "No templates", "The server has no templates (setting 'templates').", 5);
+        if (templates.ContainsKey(template)) return template;
+        throw ProblemException.BadRequest($"'{where}template': there is no '{Json.Shorten(template)}' here.{NearestName.Suggest(template, templates.Keys)} Templates: {string.Join(", ", templates.Keys)}.");
+    }
+
+    /// <summary>A time limit.</summary>
+    public double Seconds(double? asked, string where)
+    {
+        double seconds = asked ?? settings.TimeoutSeconds;
+        if (seconds > 0 && seconds <= settings.MaxTimeoutSeconds) return seconds;
+        throw ProblemException.BadRequest(FormattableString.Invariant($"'{where}timeout_seconds' must be more than 0 and at most {settings.MaxTimeoutSeconds} (limits.max_timeout_seconds), not {seconds}."));
+    }
+
+    /// <summary>A memory limit in bytes.</summary>
+    public ulong Memory(int? asked, string where)
+    {
+        int megabytes = asked ?? settings.MemoryMb;
+        if (megabytes >= 16 && megabytes <= settings.MaxMemoryMb) return (ulong)megabytes << 20;
+        throw ProblemException.BadRequest($"'{where}memory_mb' must be from 16 to {settings.MaxMemoryMb} (limits.max_memory_mb), not {megabytes}.");
+    }
+
+    /// <summary>Why a turn does not come.</summary>
+    public static ProblemException Refuse(GateRefusal refusal) => refusal == GateRefusal.Full
+        ? new ProblemException(503, "The server is busy", "Too many requests wait already (limits.queue); try again after Retry-After seconds.", 1)
+        : new ProblemException(503, "The server is busy", "The request has waited for its turn for as long as it may (limits.queue_seconds); try again after Retry-After seconds.", 2);
+
+    private static string CheckPath(string path, string where)
+    {
+        if (path.Length is 0 or > 4096 || path.Contains('\0', StringComparison.Ordinal) || path.EndsWith('/'))
+            throw ProblemException.BadRequest($"'{where}files': '{Json.Shorten(path.Replace("\0", "\\0", StringComparison.Ordinal))}' cannot be the path of a file.");
+        return path;
+    }
+
+    private static ExecAnswer Answer(HostedExecResult result, HostedExec exec)
+    {
+        string stdout = Encoding.UTF8.GetString(result.Stdout), stderr = Encoding.UTF8.GetString(result.Stderr);
+        double fork = Milliseconds(result.ForkNanoseconds), run = Milliseconds(result.ExecNanoseconds), total = Milliseconds(result.ForkNanoseconds + result.ExecNanoseconds);
+        return new ExecAnswer
+        {
+            Id = Guid.CreateVersion7().ToString(),
+            Stdout = stdout,
+            Stderr = stderr,
+            Output = stderr.Length == 0 ? stdout : stdout + stderr,
+            ExitCode = result.ExitCode,
+            TimedOut = result.End == SandboxEnd.TimedOut,
+            Error = Explain(result, exec),
+            ForkTimeMs = fork,
+            ExecTimeMs = run,
+            TotalTimeMs = total,
+            DurationMs = total,
+            StdoutBase64 = Utf8.IsValid(result.Stdout) ? null : Convert.ToBase64String(result.Stdout),
+            StderrBase64 = Utf8.IsValid(result.Stderr) ? null : Convert.ToBase64String(result.Stderr),
+        };
+    }
+
+    private static string? Explain(HostedExecResult result, HostedExec exec) => result.End switch
+    {
+        SandboxEnd.Exited => null,
+        SandboxEnd.TimedOut => FormattableString.Invariant($"Timed out after {exec.Timeout.TotalSeconds:0.###} s; raise timeout_seconds."),
+        SandboxEnd.OutputLimit => $"Output was cut off after {exec.MaxOutputBytes >> 20} MiB (limits.output_mb).",
+        SandboxEnd.OutOfMemory => $"The program needed more than {exec.MemoryBytes >> 20} MiB of memory and was killed; raise memory_mb.",
+        SandboxEnd.Killed => "The sandbox was ended.",
+        _ => result.Message ?? "The sandbox failed.",
+    };
+
+    private static double Milliseconds(long nanoseconds) => Math.Round(nanoseconds / 1e6, 3);
+}

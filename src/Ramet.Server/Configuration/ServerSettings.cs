@@ -1,0 +1,102 @@
+namespace Ramet.Server.Configuration;
+
+/// <summary>All that can be set of a server. docs/SERVER.md and <c>ramet serve --help</c> explain each.</summary>
+public sealed class ServerSettings
+{
+    /// <summary>HOST:PORT, or unix:/path.</summary>
+    public string Listen { get; set; } = "127.0.0.1:8080";
+
+    /// <summary>Where images, templates and the audit log are; null: as for all commands.</summary>
+    public string? DataDirectory { get; set; }
+
+    /// <summary>No keys are asked for; loopback only.</summary>
+    public bool Dev { get; set; }
+
+    /// <summary>Templates to load at the start.</summary>
+    public IReadOnlyList<string> Templates { get; set; } = ["python"];
+
+    /// <summary>Where keys are; null: the default.</summary>
+    public string? KeysFile { get; set; }
+
+    /// <summary>How long running work may go on after SIGTERM.</summary>
+    public double GraceSeconds { get; set; } = 30;
+
+    /// <summary>debug, info, warning or error.</summary>
+    public string LogLevel { get; set; } = "info";
+
+    /// <summary>text or json.</summary>
+    public string LogFormat { get; set; } = "text";
+
+    /// <summary>Where the audit log goes; "off": nowhere; null: audit.jsonl in the data directory, and nowhere in development.</summary>
+    public string? AuditFile { get; set; }
+
+    /// <summary>Sandboxes that stand ready for each tenant.</summary>
+    public int PoolMin { get; set; } = 2;
+
+    /// <summary>Most sandboxes kept ready for each tenant.</summary>
+    public int PoolMax { get; set; } = 8;
+
+    /// <summary>Seconds after which an unused pool goes.</summary>
+    public double PoolIdleSeconds { get; set; } = 300;
+
+    /// <summary>Code that runs at the same time.</summary>
+    public int Concurrency { get; set; } = Math.Max(2, Environment.ProcessorCount * 2);
+
+    /// <summary>Requests that may wait for their turn.</summary>
+    public int Queue { get; set; } = 1024;
+
+    /// <summary>How long one may wait.</summary>
+    public double QueueSeconds { get; set; } = 30;
+
+    /// <summary>Largest body of a request, MiB (file uploads stream and are not limited by it).</summary>
+    public int BodyMb { get; set; } = 32;
+
+    /// <summary>Wall time of code that says nothing of it.</summary>
+    public double TimeoutSeconds { get; set; } = 30;
+
+    /// <summary>Most wall time that may be asked for.</summary>
+    public double MaxTimeoutSeconds { get; set; } = 3600;
+
+    /// <summary>Memory of a sandbox that says nothing of it, MiB.</summary>
+    public int MemoryMb { get; set; } = 256;
+
+    /// <summary>Most memory that may be asked for, MiB.</summary>
+    public int MaxMemoryMb { get; set; } = 4096;
+
+    /// <summary>What code may print, MiB.</summary>
+    public int OutputMb { get; set; } = 16;
+
+    /// <summary>Items of a batch.</summary>
+    public int Batch { get; set; } = 100;
+
+    /// <summary>Connections.</summary>
+    public int Connections { get; set; } = 20000;
+
+    /// <summary>Live sandboxes of the server.</summary>
+    public int Sandboxes { get; set; } = 256;
+
+    /// <summary>Requests a second for each key; 0: no limit.</summary>
+    public double RatePerSecond { get; set; } = 1000;
+
+    /// <summary>Requests that a key may make at once after a pause.</summary>
+    public int Burst { get; set; } = 2000;
+
+    /// <summary>Requests of a key that are under way at the same time.</summary>
+    public int KeyConcurrency { get; set; } = 256;
+
+    /// <summary>Live sandboxes of a key.</summary>
+    public int KeySandboxes { get; set; } = 64;
+
+    /// <summary>Where OTLP metrics go, such as http://localhost:4317; null: nowhere.</summary>
+    public string? OtlpEndpoint { get; set; }
+
+    /// <summary>How often.</summary>
+    public double OtlpIntervalSeconds { get; set; } = 15;
+
+    /// <summary>~/.config/ramet, or what XDG_CONFIG_HOME says.</summary>
+    public static string DefaultDirectory => Path.Combine(
+        Environment.GetEnvironmentVariable("XDG_CONFIG_HOME") is ['/', ..] xdg ? xdg : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".config"), "ramet");
+
+    /// <summary>The file of keys.</summary>
+    public string KeysPath => KeysFile ?? Path.Combine(DefaultDirectory, "keys.json");
+}
