@@ -273,6 +273,8 @@ public sealed partial class Kernel
         var vcpu = context.Machine!;
         if (context.Loaded != thread)
         {
+            // It may have run on another virtual CPU last, which still holds its state, and must not take it for current ever after.
+            UnloadThread(thread);
             Unload(context);
             vcpu.FsBase = thread.FsBase;
             vcpu.GsBase = thread.GsBase;
