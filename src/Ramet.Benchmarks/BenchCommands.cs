@@ -12,7 +12,7 @@ public static class BenchCommands
     public static Command Create(BenchHost host)
     {
         ArgumentNullException.ThrowIfNull(host);
-        return new Command("bench", "Measures Ramet on this machine; docs/SPECIFICATION.md says what is promised.") { CreateFork(host), CreateCompute(host), CreateFuzz(host) };
+        return new Command("bench", "Measures Ramet on this machine; docs/SPECIFICATION.md says what is promised.") { CreateFork(host), CreateCompute(host), CreateFuzz(host), CreateServe(host) };
     }
 
     private static Command CreateFork(BenchHost host)
@@ -69,6 +69,26 @@ public static class BenchCommands
             var report = fuzzer.Run(TimeSpan.FromMinutes(parse.GetValue(minutes)), start);
             output.Write(parse.GetValue(json) ? report.ToJson() + "\n" : report.ToText());
             if (report.Failures.Count > 0) throw new BenchmarkException($"{report.Failures.Count} failures; the same again: ramet bench fuzz --seed {start}");
+        }));
+        return command;
+    }
+
+    private static Command CreateServe(BenchHost host)
+    {
+        var runs = RunsOption(2000);
+        var seconds = new Option<double>("--seconds") { Description = "For how long 64 clients ask.", DefaultValueFactory = _ => 10, HelpName = "N" };
+        seconds.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<double>() is not (> 0 and <= 100_000)) result.AddError("--seconds takes a number above 0, up to 100000.");
+        });
+        var json = JsonOption();
+        var command = new Command("serve", "How fast the server answers over HTTP on loopback: latency, throughput, memory, time to ready.") { runs, seconds, json };
+        command.SetAction(parse => Guard(parse, () =>
+        {
+            // The template is to be there: how long it takes to build is not measured.
+            using (var engine = host.OpenEngine(parse)) host.OpenTemplate(engine, TemplateName);
+            var report = new ServeBenchmark(host.Executable, host.GlobalArguments(parse)).Run(parse.GetValue(runs), parse.GetValue(seconds));
+            parse.InvocationConfiguration.Output.Write(parse.GetValue(json) ? report.ToJson() + "\n" : report.ToTable());
         }));
         return command;
     }

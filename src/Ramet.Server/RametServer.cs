@@ -94,7 +94,8 @@ public static class RametServer
         // Nothing of the usual builder's is wanted: no files of settings, no console, no variables.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "ramet", ContentRootPath = "/" });
         builder.Logging.AddProvider(provider).SetMinimumLevel(LevelOf(settings.LogLevel));
-        builder.Services.AddRoutingCore();
+        builder.Services.AddRouting();
+        ApiDescription.AddServices(builder.Services);
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(settings.GraceSeconds));
         builder.WebHost.UseKestrelCore();
         builder.WebHost.ConfigureKestrel(options =>
@@ -116,6 +117,7 @@ public static class RametServer
         var executor = new Executor(host, gate, metrics, settings);
         new ExecEndpoints(executor, settings).Map(app);
         new ServerEndpoints(host, metrics, app.Lifetime).Map(app);
+        ApiDescription.Map(app);
     }
 
     private static TenantPoolOptions PoolOptions(ServerSettings settings) => new()
