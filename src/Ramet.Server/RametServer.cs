@@ -112,10 +112,14 @@ public static class RametServer
 
     private static void Map(WebApplication app, Gatekeeper gatekeeper, InProcessSandboxHost host, FairGate gate, ServerMetrics metrics, ServerSettings settings)
     {
+        app.UseWebSockets();
         app.UseRouting();
         app.Use(next => context => gatekeeper.InvokeAsync(context, next));
         var executor = new Executor(host, gate, metrics, settings);
         new ExecEndpoints(executor, settings).Map(app);
+        new SandboxEndpoints(host, executor, settings).Map(app);
+        new ProcessEndpoints(host).Map(app);
+        new FileEndpoints(host).Map(app);
         new ServerEndpoints(host, metrics, app.Lifetime).Map(app);
         ApiDescription.Map(app);
     }
