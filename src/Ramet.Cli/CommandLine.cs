@@ -20,7 +20,7 @@ internal static class CommandLine
     private const int BrokenPipe = 128 + 13;
 
     // Plain strings and a switch: generic code over tuples or delegates would have to be compiled at start-up.
-    private static readonly string[] s_commands = ["exec", "run", "template", "image", "doctor", "completion", "bench", "docs", "serve", "key"];
+    private static readonly string[] s_commands = ["exec", "run", "template", "image", "doctor", "completion", "bench", "docs", "serve", "key", "worker"];
 
     /// <summary>Does what the arguments say.</summary>
     public static int Run(string[] args)
@@ -65,6 +65,7 @@ internal static class CommandLine
         "docs" => DocsCommand.Create(),
         "serve" => ServeCommand.Create(globals),
         "key" => KeyCommands.Create(),
+        "worker" => WorkerCommand.Create(globals),
         _ => CompletionCommand.Create(globals),
     };
 

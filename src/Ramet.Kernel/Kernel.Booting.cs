@@ -22,6 +22,15 @@ public sealed record MainProgram
     /// <summary>Working directory.</summary>
     public string WorkingDirectory { get; init; } = "/";
 
+    /// <summary>User id; other users than 0 have no capabilities.</summary>
+    public uint Uid { get; init; }
+
+    /// <summary>Group id.</summary>
+    public uint Gid { get; init; }
+
+    /// <summary>Supplementary groups.</summary>
+    public IReadOnlyList<uint> Groups { get; init; } = [];
+
     /// <summary>Descriptors 0, 1, 2 and on.</summary>
     public IReadOnlyList<FileDescription> Descriptors { get; init; } = [];
 
@@ -72,7 +81,8 @@ public sealed partial class Kernel
             var thread = PosixThread.Create(this, process, pid);
             Processes.Init.Children.Add(process);
             Processes.Add(process);
-            thread.Credentials = new Credentials();
+            thread.Credentials = Credentials.OfUser(program.Uid, program.Gid, [.. program.Groups]);
+            thread.Uts = Uts;
             thread.FileSystem = new FileSystemContext(Mounts.Root);
             thread.Files = new FileDescriptorTable(this, process.ResourceLimits);
             thread.Memory = AddressSpace.Create(this) ?? throw new InvalidOperationException("The memory limit is too small for any program.");
@@ -85,18 +95,24 @@ public sealed partial class Kernel
         }
     }
 
-    /// <summary>The state of the kernel in its compact form. The sandbox must stand still (<see cref="RequestStop"/>, and all <see cref="RunVcpu"/> have returned).</summary>
-    public byte[] Save()
+    /// <summary>
+    /// The state of the kernel in its compact form. The sandbox must stand still (<see cref="RequestStop"/>, and all <see cref="RunVcpu"/> have returned); afterwards it can go on.
+    /// </summary>
+    /// <param name="asTemplate">Memory will be frozen for good: what is in free frames is wiped first.</param>
+    /// <exception cref="InvalidOperationException">It runs, or has ended.</exception>
+    public byte[] Save(bool asTemplate = false)
     {
         lock (Lock)
         {
+            if (HasExited) throw new InvalidOperationException("The sandbox has ended.");
+            SavesTemplate = asTemplate;
             foreach (var context in Scheduler.Vcpus)
             {
                 if (context.HasHostThread) throw new InvalidOperationException("The sandbox still runs.");
-                Unload(context);
+                Vacate(context);
             }
 
-            _savedMonotonic = MonotonicNow;
+            if (!_clockStopped) _savedMonotonic = MonotonicNow;
             return StateSerializer.Save(this);
         }
     }
@@ -146,6 +162,9 @@ public sealed partial class Kernel
         Limits = limits;
         Buffers.Limit = BufferLimit(limits);
     }
+
+    [NotSaved]
+    internal bool SavesTemplate { get; private set; }
 
     /// <summary>A page-table root that is valid while nothing runs.</summary>
     public ulong PageTableRoot => AddressSpaces().First().Root;

@@ -24,6 +24,12 @@ public sealed partial class Kernel
     /// <summary>Who watches files (inotify).</summary>
     internal FileWatches Watches { get; private set; } = new();
 
+    /// <summary>POSIX message queues.</summary>
+    internal MessageQueues.MessageQueueFileSystem MessageQueues { get; set; } = null!;
+
+    /// <summary>Where they are mounted (/dev/mqueue at first); mq_open(3) needs no mount point.</summary>
+    internal Mount MessageQueueMount { get; set; } = null!;
+
     /// <summary>System V shared memory, semaphores and messages.</summary>
     internal SystemV.SystemVIpc SystemV { get; private set; } = new();
 

@@ -54,7 +54,7 @@ public sealed partial class Kernel
             // RunThread gives the lock back only while guest code runs, and takes it again whatever happens.
             context.HasHostThread = false;
             // Only a kernel that may be saved needs what the virtual CPU still holds.
-            if (_stopRequested && !HasExited) Unload(context);
+            if (_stopRequested && !HasExited) Vacate(context);
             UpdateAlarm();
             Lock.Exit();
         }
@@ -65,7 +65,7 @@ public sealed partial class Kernel
     {
         lock (Lock)
         {
-            if (HasExited) return;
+            if (HasExited || _clockStopped) return;
             _alarm = long.MaxValue;
             try
             {
@@ -260,6 +260,14 @@ public sealed partial class Kernel
         if (vcpu.PageTableRoot != thread.Memory.Root) vcpu.PageTableRoot = thread.Memory.Root;
     }
 
+    /// <summary>The sandbox is to stand still: the thread on a virtual CPU is a ready thread like others.</summary>
+    private void Vacate(VcpuContext context)
+    {
+        Unload(context);
+        if (context.Current is { State: ThreadState.Runnable } current) Scheduler.EnqueueFirst(current);
+        context.Current = null;
+    }
+
     /// <summary>Takes the state of the thread that a virtual CPU holds back into the thread.</summary>
     internal void Unload(VcpuContext context)
     {
@@ -287,6 +295,12 @@ public sealed partial class Kernel
         if (wanted == _alarm || HasExited) return;
         _alarm = wanted;
         Host.SetAlarm(wanted == long.MaxValue ? wanted : wanted - _monotonicOffset);
+    }
+
+    /// <summary>A thread is ready and no virtual CPU is free.</summary>
+    internal void OnThreadWaits()
+    {
+        if (Scheduler.NextPreemption < _alarm) UpdateAlarm();
     }
 
     private void UpdateAlarmForSlice(VcpuContext context)

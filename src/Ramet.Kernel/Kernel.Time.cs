@@ -1,3 +1,5 @@
+using Ramet.Kernel.State;
+
 namespace Ramet.Kernel;
 
 public sealed partial class Kernel
@@ -13,6 +15,33 @@ public sealed partial class Kernel
 
     /// <summary>CLOCK_REALTIME, ns since 1970: the host's.</summary>
     public long RealtimeNow => _ports.Clock.RealtimeNanoseconds;
+
+    [NotSaved]
+    private bool _clockStopped;
+
+    /// <summary>CLOCK_MONOTONIC stands still, and no timer fires, until <see cref="StartClock"/>. The sandbox must stand still.</summary>
+    public void StopClock()
+    {
+        lock (Lock)
+        {
+            _savedMonotonic = MonotonicNow;
+            _clockStopped = true;
+        }
+    }
+
+    /// <summary>CLOCK_MONOTONIC goes on from where <see cref="StopClock"/> stopped it.</summary>
+    public void StartClock()
+    {
+        lock (Lock)
+        {
+            if (!_clockStopped) return;
+            _clockStopped = false;
+            SetClock();
+            Vdso.Refresh();
+            // What is set was in the host's time before.
+            _alarm = long.MinValue;
+        }
+    }
 
     /// <summary>When the sandbox's oldest ancestor started, on <see cref="MonotonicNow"/>.</summary>
     public long BootTime { get; private set; }

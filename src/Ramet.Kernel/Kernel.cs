@@ -62,7 +62,14 @@ public sealed partial class Kernel
     public KernelStatistics Statistics { get; private set; } = new();
 
     /// <summary>Host name (sethostname(2)).</summary>
-    public string HostName { get; set; } = "ramet";
+    public string HostName
+    {
+        get => Uts.HostName;
+        set => Uts.HostName = value;
+    }
+
+    /// <summary>Names of the machine, as the sandbox begins.</summary>
+    internal UtsNamespace Uts { get; private set; } = new();
 
     /// <summary>/proc/sys/kernel/random/boot_id; fresh in each fork.</summary>
     public Guid BootId { get; private set; }

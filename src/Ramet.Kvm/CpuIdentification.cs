@@ -7,14 +7,15 @@ using Ramet.Kernel.Platform;
 namespace Ramet.Kvm;
 
 /// <summary>What the guest's CPU can do, from KVM's CPUID table.</summary>
-internal static class CpuIdentification
+public static class CpuIdentification
 {
     // x87, SSE, AVX and AVX-512. Not MPX (gone), PKRU (no pkey calls) and AMX (needs a permission per process).
     private const ulong KnownXState = 0xE7;
 
     private static readonly ConditionalWeakTable<KvmDevice, CpuFeatures> Known = [];
 
-    internal static CpuFeatures Get(KvmDevice device) => Known.GetValue(device, Read);
+    /// <summary>The features; the same object for the same device.</summary>
+    public static CpuFeatures Get(KvmDevice device) => Known.GetValue(device, Read);
 
     private static CpuFeatures Read(KvmDevice device)
     {

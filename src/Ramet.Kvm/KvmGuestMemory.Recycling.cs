@@ -27,7 +27,7 @@ public sealed unsafe partial class KvmGuestMemory
     /// <exception cref="InvalidOperationException">The machine has no template.</exception>
     public IReadOnlyList<(ulong Address, ulong Length)> ResetToTemplate(int pagesToKeep = 0)
     {
-        if (_template is not { } template)
+        if (!CanReset || _template is not { } template)
             throw new InvalidOperationException("A machine without a template cannot be reset.");
         var written = FindPrivatePages(TemplateLength);
         var budget = (ulong)Math.Max(0, pagesToKeep) * PageSize;
@@ -44,6 +44,9 @@ public sealed unsafe partial class KvmGuestMemory
             Drop(TemplateLength, Size - TemplateLength);
         return written;
     }
+
+    /// <summary>Whether there is a template to go back to, and nothing else below what was written.</summary>
+    internal bool CanReset => _template is not null && _delta is null;
 
     /// <summary>One page as the template has it.</summary>
     internal void ResetPage(ulong page) => _template!.CopyTo(page, new Span<byte>(_base + page, PageSize));

@@ -87,8 +87,11 @@ public sealed class VirtualMachine : IMachine
     }
 
     /// <summary>Gives a prepared machine its memory: the template copy-on-write, or fresh RAM when there is none.</summary>
+    /// <param name="template">The template.</param>
+    /// <param name="images">Image files.</param>
+    /// <param name="delta">What lies over the template; it may be disposed only when the machine is.</param>
     /// <exception cref="InvalidOperationException">It has its memory already.</exception>
-    public void Attach(MemoryTemplate? template, IReadOnlyList<GuestImage>? images = null)
+    public void Attach(MemoryTemplate? template, IReadOnlyList<GuestImage>? images = null, MemoryDelta? delta = null)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (_attached)
@@ -99,6 +102,8 @@ public sealed class VirtualMachine : IMachine
             _memory.Attach(template);
         if (images is { Count: > 0 })
             _memory.SetImages(images);
+        if (delta is not null)
+            _memory.AttachDelta(delta);
         _attached = true;
     }
 
@@ -133,7 +138,7 @@ public sealed class VirtualMachine : IMachine
         ArgumentNullException.ThrowIfNull(isPageTable);
         lock (_gate)
         {
-            if (_disposed || !_attached || _memory.TemplateLength == 0)
+            if (_disposed || !_attached || !_memory.CanReset)
                 return false;
         }
         var tables = new List<ulong>();

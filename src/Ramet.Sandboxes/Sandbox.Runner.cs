@@ -21,6 +21,15 @@ public sealed partial class Sandbox : IRunnerSink
 
     internal int? RunnerExitCode => _runnerReplied && _runnerReply.Length >= 16 ? BinaryPrimitives.ReadInt32LittleEndian(_runnerReply.AsSpan(8)) : null;
 
+    /// <summary>Has the runner of a fork execute code; the end of that is the end of the sandbox.</summary>
+    public void Execute(ExecRequest request)
+    {
+        if (request.Input is { } input) WriteInput(input);
+        if (!request.OpenInput) CloseInput();
+        EndAtReply();
+        PostToRunner(new RunnerRequest(request, RunnerFlags.None));
+    }
+
     /// <summary>Hands the runner a request. It must be waiting, or will be.</summary>
     internal void PostToRunner(RunnerRequest request)
     {

@@ -119,6 +119,12 @@ public sealed partial class Sandbox : IKernelHost, IDisposable
             (end, message) = (SandboxEnd.OutOfMemory, $"The program needed more memory than its limit of {_options.MemoryBytes >> 20} MiB and was killed; raise it with --memory.");
         }
 
+        else if (end == SandboxEnd.Exited && _output.IsCutOff)
+        {
+            // The program has ended by itself, of the write that failed, before it was stopped.
+            (end, message) = (SandboxEnd.OutputLimit, OutputLimitMessage);
+        }
+
         code = end switch
         {
             SandboxEnd.TimedOut => 124,
@@ -185,6 +191,7 @@ public sealed partial class Sandbox : IKernelHost, IDisposable
         while (Volatile.Read(ref _hostThreads) > 0) spin.SpinOnce();
         _kernelAlarm.Set(long.MaxValue);
         if (Pool is not { } pool || !pool.TryRecycle(this)) _machine?.Dispose();
+        Base?.Dispose();
         _output?.Flush();
         _output?.Dispose();
         _ended.Dispose();
@@ -246,6 +253,7 @@ public sealed partial class Sandbox : IKernelHost, IDisposable
     private void OnTimeout() => Kill(
         SandboxEnd.TimedOut, FormattableString.Invariant($"Timed out after {_options.Timeout!.Value.TotalSeconds:0.###} s; raise the limit with --timeout."));
 
-    private void OnOutputLimit() => Kill(
-        SandboxEnd.OutputLimit, FormattableString.Invariant($"Output was cut off after {_options.MaxOutputBytes} bytes, the sandbox's limit."));
+    private void OnOutputLimit() => Kill(SandboxEnd.OutputLimit, OutputLimitMessage);
+
+    private string OutputLimitMessage => FormattableString.Invariant($"Output was cut off after {_options.MaxOutputBytes} bytes, the sandbox's limit.");
 }

@@ -22,7 +22,7 @@ public sealed partial class SandboxEngine
     internal Sandbox Fork(Template template, SandboxOptions options, bool driven, ulong largest)
     {
         long started = HostClock.MonotonicNanoseconds;
-        var sandbox = new Sandbox(this);
+        var sandbox = new Sandbox(this) { Origin = (template, template.Image) };
         try
         {
             // The kernel's objects and the machine have nothing to do with each other until both are there.
@@ -42,6 +42,43 @@ public sealed partial class SandboxEngine
         }
     }
 
+    /// <summary>A sandbox that goes on where a snapshot was taken.</summary>
+    /// <param name="snapshot">The snapshot.</param>
+    /// <param name="options">Limits and surroundings; null: those of the sandbox that it was taken of.</param>
+    /// <param name="driven">The caller will call <see cref="Sandbox.Drive"/>; otherwise it runs at once.</param>
+    /// <exception cref="SandboxException">The limits leave no room for it.</exception>
+    public Sandbox Restore(SandboxSnapshot snapshot, SandboxOptions? options = null, bool driven = true)
+    {
+        long started = HostClock.MonotonicNanoseconds;
+        options ??= snapshot.Options;
+        var sandbox = new Sandbox(this) { Origin = (snapshot.Template, snapshot.Image), Base = snapshot.AddUser() };
+        try
+        {
+            var loading = Threads.Compute(() => Ramet.Kernel.Kernel.Load(sandbox.Ports(snapshot.Image), snapshot.State, options.ToLimits()));
+            ulong needed = snapshot.Template?.Memory.Length ?? 0;
+            var machine = VirtualMachine.Prepare(Device, new VirtualMachineOptions
+            {
+                MemoryLimit = Math.Max(MemoryLimit(options), snapshot.Memory.Size),
+                MaxVcpus = options.VirtualCpus,
+                TemplateLength = needed,
+            });
+            sandbox.Equip(machine);
+            machine.Attach(snapshot.Template?.Memory, [snapshot.Image.Data], snapshot.Memory);
+            foreach (var range in snapshot.ImageRanges) machine.Memory.TryAttachImage(range.Address, range.Length);
+            var kernel = loading.Result;
+            if (kernel.Frames.UsedBytes > options.MemoryBytes)
+                throw new SandboxException($"The memory limit of {options.MemoryBytes >> 20} MiB is less than the snapshot itself uses; give it at least {(kernel.Frames.UsedBytes >> 20) + 16} MiB (--memory).");
+            kernel.Begin(machine);
+            sandbox.Open(options, driven, kernel, started);
+            return sandbox;
+        }
+        catch
+        {
+            sandbox.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Forks a template, has its runner execute code, and waits for the end of it, on the caller's thread.</summary>
     public ExecResult Execute(Template template, ExecRequest request, SandboxOptions options) =>
         Execute(() => Fork(template, options), request);
@@ -51,11 +88,8 @@ public sealed partial class SandboxEngine
         long started = HostClock.MonotonicNanoseconds;
         using var sandbox = fork();
         long forked = HostClock.MonotonicNanoseconds;
-        if (request.Input is { } input) sandbox.WriteInput(input);
-        if (!request.OpenInput) sandbox.CloseInput();
         request.OnStarted?.Invoke(sandbox);
-        sandbox.EndAtReply();
-        sandbox.PostToRunner(new RunnerRequest(request, RunnerFlags.None));
+        sandbox.Execute(request);
         sandbox.Drive();
         var result = sandbox.Wait();
         long ended = HostClock.MonotonicNanoseconds;

@@ -1,5 +1,6 @@
 using Ramet.Images;
 using Ramet.Kernel.Files;
+using Ramet.Kernel.Terminals;
 using Ramet.Kvm;
 
 namespace Ramet.Sandboxes;
@@ -63,7 +64,7 @@ public sealed partial class SandboxEngine : IDisposable
     /// <exception cref="SandboxException">The program cannot be started.</exception>
     public Sandbox Start(ImageLayer image, Kernel.MainProgram program, SandboxOptions options, bool driven = true)
     {
-        var sandbox = new Sandbox(this);
+        var sandbox = new Sandbox(this) { Origin = (null, image) };
         try
         {
             sandbox.Equip(VirtualMachine.Create(Device, new VirtualMachineOptions
@@ -74,7 +75,11 @@ public sealed partial class SandboxEngine : IDisposable
             }));
             var kernel = Kernel.Kernel.Create(sandbox.Ports(image), options.ToLimits());
             sandbox.Open(options, driven, kernel);
-            if (program.Descriptors.Count == 0)
+            if (options.Terminal is { } size)
+            {
+                program = program with { Descriptors = HostTerminal.Create(kernel, size, owner: program.Uid).CreateDescriptors() };
+            }
+            else if (program.Descriptors.Count == 0)
             {
                 program = program with
                 {

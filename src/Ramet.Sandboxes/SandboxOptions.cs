@@ -21,6 +21,9 @@ public sealed record SandboxOptions
     /// <summary>Virtual CPUs.</summary>
     public int VirtualCpus { get; init; } = 1;
 
+    /// <summary>A window size: stdin, stdout and stderr are a terminal, whose output is stdout's; null: they are streams.</summary>
+    public Kernel.Terminals.WindowSize? Terminal { get; init; }
+
     /// <summary>Where output goes as it comes; null: it is kept for <see cref="SandboxResult"/>.</summary>
     public IOutputReceiver? Output { get; init; }
 

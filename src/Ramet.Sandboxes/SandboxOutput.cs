@@ -23,6 +23,9 @@ internal sealed class SandboxOutput(long limit, IOutputReceiver? receiver, Actio
     /// <summary>When the first byte came (host monotonic ns); 0: none yet.</summary>
     public long FirstOutputAt { get; private set; }
 
+    /// <summary>Whether more was printed than may be.</summary>
+    public bool IsCutOff { get; private set; }
+
     /// <summary>Bytes taken.</summary>
     public long Total => Volatile.Read(ref _total);
 
@@ -38,6 +41,7 @@ internal sealed class SandboxOutput(long limit, IOutputReceiver? receiver, Actio
                 // What still fits is kept: the user sees the output up to the limit to the byte.
                 Take(stream, bytes[..(int)(limit - _total)]);
                 _closed = true;
+                IsCutOff = true;
                 overLimit();
                 return OutputSinkResult.Closed;
             }

@@ -171,7 +171,7 @@ public sealed class SandboxPool : IDisposable
     {
         var machine = used.Machine;
         if (used.Kernel.FailureReason is not null || machine.Memory.Size - machine.Memory.TemplateLength > _options.LargestGrowth) return null;
-        var sandbox = new Sandbox(_engine);
+        var sandbox = new Sandbox(_engine) { Origin = (_template, _template.Image) };
         try
         {
             var kernel = Kernel.Kernel.Load(sandbox.Ports(_template.Image), _template.State, _standard.ToLimits());

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Numerics;
 using System.Runtime.InteropServices;
 using Ramet.Host;
 using Ramet.Kvm;
@@ -26,9 +25,9 @@ internal static class SnapshotFile
         long dataStart = (HeaderSize + table.Length + state.Length + PageSize - 1) & ~(long)(PageSize - 1);
         byte[] padding = new byte[dataStart - HeaderSize - table.Length - state.Length];
         using var file = FileDescriptor.Create(path);
-        uint checksum = Append(~0u, table);
-        checksum = Append(checksum, state);
-        checksum = Append(checksum, padding);
+        uint checksum = Crc32C.Append(~0u, table);
+        checksum = Crc32C.Append(checksum, state);
+        checksum = Crc32C.Append(checksum, padding);
         file.WriteAllAt(table, HeaderSize);
         file.WriteAllAt(state, HeaderSize + table.Length);
         long at = dataStart;
@@ -37,7 +36,7 @@ internal static class SnapshotFile
             for (long done = 0; done < length; done += PieceSize)
             {
                 var piece = mapped.GetSpan(offset + done, (int)Math.Min(PieceSize, length - done));
-                checksum = Append(checksum, piece);
+                checksum = Crc32C.Append(checksum, piece);
                 file.WriteAllAt(piece, at);
                 at += piece.Length;
             }
@@ -50,7 +49,7 @@ internal static class SnapshotFile
         BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(16), (long)memory.Length);
         BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(24), state.Length);
         BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(32), at);
-        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(40), Append(~0u, header.AsSpan(0, 40)));
+        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(40), Crc32C.Append(~0u, header.AsSpan(0, 40)));
         file.WriteAllAt(header, 0);
         file.Synchronize();
         return at - dataStart;
@@ -66,15 +65,15 @@ internal static class SnapshotFile
         long memoryLength = BinaryPrimitives.ReadInt64LittleEndian(header[16..]);
         long stateLength = BinaryPrimitives.ReadInt64LittleEndian(header[24..]);
         bool plausible = BinaryPrimitives.ReadUInt64LittleEndian(header) == Magic
-            && BinaryPrimitives.ReadUInt32LittleEndian(header[40..]) == Append(~0u, header[..40])
+            && BinaryPrimitives.ReadUInt32LittleEndian(header[40..]) == Crc32C.Append(~0u, header[..40])
             && BinaryPrimitives.ReadInt64LittleEndian(header[32..]) == mapped.Length;
         if (!plausible) throw new SnapshotDamagedException(path);
         int tableLength = count * 16;
-        uint checksum = Append(~0u, mapped.GetSpan(HeaderSize, tableLength));
+        uint checksum = Crc32C.Append(~0u, mapped.GetSpan(HeaderSize, tableLength));
         byte[] state = mapped.GetSpan(HeaderSize + tableLength, (int)stateLength).ToArray();
-        checksum = Append(checksum, state);
+        checksum = Crc32C.Append(checksum, state);
         long at = (HeaderSize + tableLength + stateLength + PageSize - 1) & ~(long)(PageSize - 1);
-        checksum = Append(checksum, mapped.GetSpan(HeaderSize + tableLength + stateLength, (int)(at - HeaderSize - tableLength - stateLength)));
+        checksum = Crc32C.Append(checksum, mapped.GetSpan(HeaderSize + tableLength + stateLength, (int)(at - HeaderSize - tableLength - stateLength)));
         var memory = MemoryFile.Create("ramet-template");
         try
         {
@@ -87,7 +86,7 @@ internal static class SnapshotFile
                 for (long done = 0; done < length; done += PieceSize)
                 {
                     var piece = mapped.GetSpan(at, (int)Math.Min(PieceSize, length - done));
-                    checksum = Append(checksum, piece);
+                    checksum = Crc32C.Append(checksum, piece);
                     memory.WriteAllAt(piece, offset + done);
                     at += piece.Length;
                 }
@@ -115,14 +114,6 @@ internal static class SnapshotFile
         }
 
         return extents;
-    }
-
-    /// <summary>CRC-32C (Castagnoli), by the CPU's own instruction.</summary>
-    private static uint Append(uint crc, ReadOnlySpan<byte> bytes)
-    {
-        foreach (ulong word in MemoryMarshal.Cast<byte, ulong>(bytes)) crc = BitOperations.Crc32C(crc, word);
-        foreach (byte rest in bytes[(bytes.Length & ~7)..]) crc = BitOperations.Crc32C(crc, rest);
-        return crc;
     }
 }
 

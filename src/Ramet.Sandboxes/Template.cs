@@ -33,8 +33,8 @@ public sealed record TemplateManifest
     /// <summary>Bytes of kernel state.</summary>
     public required long StateBytes { get; init; }
 
-    /// <summary>Checksum of memory and state.</summary>
-    public required string Checksum { get; init; }
+    /// <summary>Tells one build from another of the same inputs: their memory differs. Snapshots of sandboxes name the template that they lie over by it.</summary>
+    public required string Id { get; init; }
 
     /// <summary>Ranges of image data that forks reach from the start: address and length in guest-physical bytes.</summary>
     public required IReadOnlyList<MemoryRange> ImageRanges { get; init; }

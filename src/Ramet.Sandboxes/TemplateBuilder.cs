@@ -64,7 +64,7 @@ internal static class TemplateBuilder
 
     private static Template Freeze(TemplateRuntime runtime, ImageLayer image, Kernel.Kernel kernel, VirtualMachine machine, IReadOnlyList<MemoryRange> hotRanges)
     {
-        byte[] state = kernel.Save();
+        byte[] state = kernel.Save(asTemplate: true);
         var memory = machine.Memory.Freeze(kernel.Frames.Extent, SpareBytes);
         var manifest = new TemplateManifest
         {
@@ -77,7 +77,7 @@ internal static class TemplateBuilder
             MemoryBytes = (long)memory.Length,
             UsedBytes = 0,
             StateBytes = state.Length,
-            Checksum = "crc32c",
+            Id = Guid.NewGuid().ToString("n"),
             ImageRanges = [.. machine.Memory.GetAttachedImageRanges().Select(range => new MemoryRange(range.Address, range.Length))],
             HotRanges = hotRanges,
             BuildMilliseconds = 0,

@@ -12,7 +12,7 @@ internal static class TemplateManifestReader
     /// <exception cref="JsonException">It is not one.</exception>
     public static TemplateManifest Read(ReadOnlySpan<byte> json)
     {
-        string? name = null, runtime = null, image = null, imageId = null, fingerprint = null, checksum = null;
+        string? name = null, runtime = null, image = null, imageId = null, fingerprint = null, id = null;
         long memory = -1, used = -1, state = -1, build = -1;
         DateTimeOffset? created = null;
         List<MemoryRange>? imageRanges = null, hotRanges = null;
@@ -31,7 +31,7 @@ internal static class TemplateManifestReader
                     case "image": image = reader.GetString(); break;
                     case "image_id": imageId = reader.GetString(); break;
                     case "fingerprint": fingerprint = reader.GetString(); break;
-                    case "checksum": checksum = reader.GetString(); break;
+                    case "id": id = reader.GetString(); break;
                     case "created": created = reader.GetDateTimeOffset(); break;
                     case "memory_bytes": memory = reader.GetInt64(); break;
                     case "used_bytes": used = reader.GetInt64(); break;
@@ -48,7 +48,7 @@ internal static class TemplateManifestReader
             throw new JsonException("a value is of another kind than it should be", exception);
         }
 
-        if (name is null || runtime is null || image is null || imageId is null || fingerprint is null || checksum is null || created is null
+        if (name is null || runtime is null || image is null || imageId is null || fingerprint is null || id is null || created is null
             || imageRanges is null || hotRanges is null || memory < 0 || used < 0 || state < 0 || build < 0)
             throw new JsonException("a value is missing");
         return new TemplateManifest
@@ -62,7 +62,7 @@ internal static class TemplateManifestReader
             MemoryBytes = memory,
             UsedBytes = used,
             StateBytes = state,
-            Checksum = checksum,
+            Id = id,
             ImageRanges = imageRanges,
             HotRanges = hotRanges,
             BuildMilliseconds = build,

@@ -33,6 +33,15 @@ internal sealed record TemplateRuntime(
                 "OPENBLAS_NUM_THREADS=1",
             ],
             ["print(1+1)", "import numpy as np\nprint(np.random.rand(3))", "x = [i * i for i in range(100)]\nprint(sum(x))"]),
+        new TemplateRuntime(
+            "node",
+            "node",
+            "node",
+            RunnerDirectory + "runner.js",
+            Load("runner.js"),
+            ["/usr/bin/node", RunnerDirectory + "runner.js"],
+            ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8", "RAMET_CHANNEL=3"],
+            ["console.log(1+1)", "const a = [1, 2, 3].map(x => x * x);\nconsole.log(a, { b: a.length });", "const fs = require('fs');\nfor (const f of fs.readdirSync('/etc')) if (f === 'passwd') console.log(f);"]),
     ];
 
     /// <summary>The runtime of a template, or null.</summary>

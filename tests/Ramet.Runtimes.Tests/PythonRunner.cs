@@ -11,10 +11,11 @@ namespace Ramet.Runtimes.Tests;
 /// <summary>What a run printed, and how it ended.</summary>
 internal sealed record Outcome(int ExitCode, string Output, string Error);
 
-/// <summary>The Python runner as a process of this machine, over a pair of sockets that keep messages apart like the channel of a sandbox.</summary>
+/// <summary>A runner as a process of this machine, over a pair of sockets that keep messages apart like the channel of a sandbox.</summary>
 internal sealed partial class PythonRunner : IDisposable
 {
     public const string Interpreter = "/usr/bin/python3";
+    public const string Node = "/usr/bin/node";
 
     public const uint Large = 1;
     public const uint Session = 2;
@@ -31,6 +32,11 @@ internal sealed partial class PythonRunner : IDisposable
     private readonly Task<string> _error;
 
     public PythonRunner(string? input = null)
+        : this(Interpreter, "python/runner.py", input)
+    {
+    }
+
+    public PythonRunner(string interpreter, string runner, string? input)
     {
         int[] pair = new int[2];
         if (SocketPair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) throw new IOException("socketpair failed.");
@@ -38,7 +44,7 @@ internal sealed partial class PythonRunner : IDisposable
 
         // Only the child is to have its end: a shell takes the duplicate along, which has no close-on-exec.
         int child = Dup(pair[1]);
-        var start = Start(Interpreter, [Path.Combine(Repository(), "runtimes", "python", "runner.py")]);
+        var start = Start(interpreter, [Path.Combine(Repository(), "runtimes", runner)]);
         start.Environment["RAMET_CHANNEL"] = child.ToString();
         _process = Process.Start(start)!;
         _ = Close(child);

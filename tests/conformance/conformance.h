@@ -33,6 +33,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -143,6 +144,13 @@ UNUSED static int conf_in_child(void)
 #define CHILD(pid) if (((pid) = conf_fork()) == 0) for (;; _exit(0))
 /* IN_CHILD { ... } runs the block in a child and waits; it must exit with 0. */
 #define IN_CHILD if (conf_in_child()) for (;; _exit(0))
+
+/* Whether this runs in a sandbox: for what not every Linux kernel is built with, but Ramet has. */
+UNUSED static bool in_ramet(void)
+{
+    struct utsname name;
+    return uname(&name) == 0 && strstr(name.release, "ramet") != NULL;
+}
 
 #define NEEDS_ROOT() do { if (geteuid() != 0) SKIP("needs root"); } while (0)
 

@@ -658,3 +658,23 @@ CASE(umask_is_returned_and_cut)
     CHECK_EQ(umask(01777), 0);
     CHECK_EQ(umask(022), 0777);
 }
+
+CASE(renameat2_leaves_a_whiteout)
+{
+    NEEDS_ROOT();
+    write_file("a", "x");
+    if (syscall(SYS_renameat2, AT_FDCWD, "a", AT_FDCWD, "b", 4) != 0) {
+        if (errno == EINVAL) SKIP("the file system knows no whiteouts");
+        FAIL("errno %d", errno);
+    }
+    struct stat status;
+    OK(lstat("a", &status));
+    CHECK(S_ISCHR(status.st_mode));
+    CHECK_EQ(status.st_rdev, 0);
+    CHECK_STR(read_file("b"), "x");
+    OK(unlink("a"));
+    CHECK_ERRNO(syscall(SYS_renameat2, AT_FDCWD, "b", AT_FDCWD, "c", 4 | 2), EINVAL);
+    write_file("c", "y");
+    CHECK_ERRNO(syscall(SYS_renameat2, AT_FDCWD, "b", AT_FDCWD, "c", 4 | 1), EEXIST);
+    CHECK_ERRNO(syscall(SYS_renameat2, AT_FDCWD, "b", AT_FDCWD, "d", 8), EINVAL);
+}

@@ -345,3 +345,29 @@ CASE(proc_self_exe_names_the_program)
     CHECK_EQ(RUN("/bin/sh", "sh", "-c", "readlink /proc/self/exe"), 0);
     CHECK(strstr(output, "readlink") != NULL || strstr(output, "coreutils") != NULL);
 }
+
+CASE(a_running_program_cannot_be_opened_for_writing)
+{
+    static char bytes[1 << 20];
+    int from = OK(open(HELPER("probe"), O_RDONLY)), fd = OK(open("copy", O_WRONLY | O_CREAT, 0700)), ends[2];
+    ssize_t count;
+    while ((count = OK(read(from, bytes, sizeof bytes))) > 0) CHECK_EQ(write(fd, bytes, (size_t)count), count);
+    close(fd);
+    OK(pipe2(ends, O_CLOEXEC));
+    pid_t pid = conf_fork();
+    if (pid == 0) {
+        execl("./copy", "copy", "sleep", (char *)NULL);
+        _exit(1);
+    }
+    /* The pipe closes when the program has been executed. */
+    close(ends[1]);
+    char byte;
+    CHECK_EQ(read(ends[0], &byte, 1), 0);
+    CHECK_ERRNO(open("copy", O_WRONLY), ETXTBSY);
+    CHECK_ERRNO(open("copy", O_RDWR), ETXTBSY);
+    CHECK_ERRNO(truncate("copy", 0), ETXTBSY);
+    close((int)OK(open("copy", O_RDONLY)));
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    close((int)OK(open("copy", O_WRONLY)));
+}

@@ -584,3 +584,22 @@ CASE(stdio_reads_what_it_wrote)
     CHECK(fputs("x", file) >= 0);
     OK(fclose(file));
 }
+
+CASE(fallocate_flags_that_do_not_go_together)
+{
+    int fd = OK(open("f", O_RDWR | O_CREAT, 0600));
+    OK(ftruncate(fd, 65536));
+    /* EINVAL before Linux 6.12. */
+    CHECK(fallocate(fd, 0x8 | 0x1, 0, 4096) == -1 && (errno == EOPNOTSUPP || errno == EINVAL));
+    CHECK(fallocate(fd, 0x20 | 0x8, 0, 4096) == -1 && (errno == EOPNOTSUPP || errno == EINVAL));
+    CHECK_ERRNO(fallocate(fd, 0x8, 0, 0), EINVAL);
+    CHECK_ERRNO(fallocate(fd, 0x8, -1, 4096), EINVAL);
+    CHECK_ERRNO(fallocate(fd, 0x2, 0, 4096), EOPNOTSUPP);
+    CHECK_ERRNO(fallocate(fd, 0x10000, 0, 4096), EOPNOTSUPP);
+    /* Collapsing: done, or not known to the file system. */
+    int result = fallocate(fd, 0x8, 0, 4096);
+    CHECK(result == 0 || errno == EOPNOTSUPP);
+    struct stat status;
+    OK(fstat(fd, &status));
+    CHECK_EQ(status.st_size, result == 0 ? 61440 : 65536);
+}

@@ -1,5 +1,10 @@
 /* mmap and its family, brk, the stack, sharing and copying over fork. */
 #include "conformance.h"
+#include <sys/prctl.h>
+#ifndef PR_SET_VMA
+#define PR_SET_VMA 0x53564d41
+#define PR_SET_VMA_ANON_NAME 0
+#endif
 #include <setjmp.h>
 #include <sys/resource.h>
 #include <sys/uio.h>
@@ -715,4 +720,67 @@ CASE(dev_zero_can_be_mapped)
     CHECK_EQ(map[0], 0);
     map[0] = 1;
     CHECK_EQ(map[0], 1);
+}
+
+CASE(a_growing_mapping_stops_at_its_neighbour)
+{
+    char *area = MAP(1024 * PAGE);
+    OK(munmap(area + PAGE, 1023 * PAGE));
+    char *map = mmap(area + 600 * PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN, -1, 0);
+    CHECK(map != MAP_FAILED);
+    map[-(long)(100 * PAGE)] = 1;
+    CHECK_EQ(map[-(long)(100 * PAGE)], 1);
+    /* 256 pages stay free above what lies below. */
+    pid_t pid;
+    CHILD(pid) area[200 * PAGE] = 1;
+    CHECK_EQ(wait_for(pid), 128 + SIGSEGV);
+    int pipe_ends[2];
+    OK(pipe(pipe_ends));
+    CHECK_EQ(write(pipe_ends[1], "abc", 3), 3);
+    /* The kernel's own accesses let it grow, too. */
+    CHECK_EQ(read(pipe_ends[0], map - 200 * PAGE, 3), 3);
+    CHECK(memcmp(map - 200 * PAGE, "abc", 3) == 0);
+}
+
+CASE(mprotect_from_the_start_of_a_growing_mapping)
+{
+    char *area = MAP(64 * PAGE);
+    CHECK_ERRNO(mprotect(area, PAGE, PROT_READ | PROT_GROWSDOWN), EINVAL);
+    OK(munmap(area, 64 * PAGE));
+    char *map = mmap(area + 60 * PAGE, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN, -1, 0);
+    CHECK(map != MAP_FAILED);
+    OK(mprotect(map + PAGE, PAGE, PROT_READ | PROT_GROWSDOWN));
+    pid_t pid;
+    CHILD(pid) map[0] = 1;
+    CHECK_EQ(wait_for(pid), 128 + SIGSEGV);
+    CHECK_ERRNO(mprotect(map, PAGE, PROT_READ | PROT_GROWSDOWN | PROT_GROWSUP), EINVAL);
+}
+
+CASE(names_of_anonymous_memory)
+{
+    char *map = MAP(4 * PAGE);
+    if (prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, map + PAGE, 2 * PAGE, "pool one") != 0 && errno == EINVAL && !in_ramet()) return;
+    char line[512], start[64];
+    snprintf(start, sizeof start, "%lx-%lx ", (unsigned long)(map + PAGE), (unsigned long)(map + 3 * PAGE));
+    FILE *maps = fopen("/proc/self/maps", "r");
+    bool found = false;
+    while (fgets(line, sizeof line, maps)) if (strncmp(line, start, strlen(start)) == 0) found = strstr(line, "[anon:pool one]") != NULL;
+    fclose(maps);
+    CHECK(found);
+    CHECK_ERRNO(prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, map + 1, PAGE, "x"), EINVAL);
+    CHECK_ERRNO(prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, map, PAGE, "a[b"), EINVAL);
+    CHECK_ERRNO(prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, map, PAGE, 8), EFAULT);
+    CHECK_ERRNO(prctl(PR_SET_VMA, 5, map, PAGE, "x"), EINVAL);
+    char name[100];
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = 0;
+    CHECK_ERRNO(prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, map, PAGE, name), EINVAL);
+    OK(munmap(map + 3 * PAGE, PAGE));
+    CHECK_ERRNO(prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, map, 4 * PAGE, "all"), ENOMEM);
+    int fd = OK(open("f", O_RDWR | O_CREAT, 0600));
+    OK(ftruncate(fd, (off_t)PAGE));
+    void *file = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+    CHECK(file != MAP_FAILED);
+    CHECK_ERRNO(prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, file, PAGE, "x"), EBADF);
+    OK(prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, map, 2 * PAGE, NULL));
 }

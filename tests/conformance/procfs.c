@@ -353,3 +353,55 @@ CASE(oom_score_adj_can_be_read_and_raised)
     CHECK_EQ(write(fd, "500", 3), 3);
     CHECK_STR(read_file("/proc/self/oom_score_adj"), "500\n");
 }
+
+CASE(proc_pid_mem_of_a_child_is_read_and_written)
+{
+    static volatile int value = 11;
+    int ends[2], back[2];
+    char byte;
+    OK(pipe(ends));
+    OK(pipe(back));
+    pid_t pid;
+    CHILD(pid) {
+        CHECK_EQ(read(ends[0], &byte, 1), 1);
+        CHECK_EQ(value, 77);
+        (void)!write(back[1], "x", 1);
+    }
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/mem", pid);
+    int fd = OK(open(path, O_RDWR));
+    int seen = 0, wanted = 77;
+    CHECK_EQ(pread(fd, &seen, sizeof seen, (off_t)(uintptr_t)&value), sizeof seen);
+    CHECK_EQ(seen, 11);
+    CHECK_EQ(pwrite(fd, &wanted, sizeof wanted, (off_t)(uintptr_t)&value), sizeof wanted);
+    CHECK_EQ(lseek(fd, (off_t)(uintptr_t)&value, SEEK_SET), (off_t)(uintptr_t)&value);
+    CHECK_EQ(read(fd, &seen, sizeof seen), sizeof seen);
+    CHECK_EQ(seen, 77);
+    CHECK_EQ(value, 11);
+    CHECK_ERRNO(pread(fd, &seen, sizeof seen, 4096), EIO);
+    CHECK_EQ(write(ends[1], "x", 1), 1);
+    CHECK_EQ(wait_for(pid), 0);
+    /* The address space is gone. */
+    CHECK_EQ(pread(fd, &seen, sizeof seen, (off_t)(uintptr_t)&value), 0);
+}
+
+CASE(proc_self_mem_writes_read_only_memory)
+{
+    char *map = mmap(NULL, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(map != MAP_FAILED);
+    int fd = open("/proc/self/mem", O_RDWR);
+    if (fd < 0) SKIP("/proc/self/mem cannot be written here");
+    ssize_t count = pwrite(fd, "text", 4, (off_t)(uintptr_t)map);
+    if (count < 0 && errno == EIO) SKIP("this kernel does not force writes");
+    CHECK_EQ(count, 4);
+    CHECK(memcmp(map, "text", 4) == 0);
+    pid_t pid;
+    CHILD(pid) *(volatile char *)map = 'x';
+    CHECK_EQ(wait_for(pid), 128 + SIGSEGV);
+    OK(mprotect(map, 8192, PROT_NONE));
+    char text[5] = "";
+    CHECK_EQ(pread(fd, text, 4, (off_t)(uintptr_t)map), 4);
+    CHECK_STR(text, "text");
+    OK(mprotect(map, 8192, PROT_READ));
+    CHECK(memcmp(map, "text", 4) == 0);
+}

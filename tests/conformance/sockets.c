@@ -1,5 +1,6 @@
 /* Unix sockets, TCP and UDP over loopback. */
 #include "conformance.h"
+#include <sys/resource.h>
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -571,4 +572,91 @@ CASE(localhost_is_known)
     struct addrinfo hints = { .ai_family = AF_INET, .ai_socktype = SOCK_STREAM }, *result;
     CHECK_EQ(getaddrinfo("localhost", NULL, &hints, &result), 0);
     CHECK_EQ(ntohl(((struct sockaddr_in *)result->ai_addr)->sin_addr.s_addr), INADDR_LOOPBACK);
+}
+
+static int pass_fd(int through, int fd)
+{
+    char byte = 'x', control[CMSG_SPACE(sizeof(int))];
+    memset(control, 0, sizeof control);
+    struct iovec vector = { &byte, 1 };
+    struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control };
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    return (int)sendmsg(through, &message, 0);
+}
+
+static bool pipe_ends_within(int fd, int milliseconds)
+{
+    struct pollfd poller = { .fd = fd, .events = POLLIN };
+    return poll(&poller, 1, milliseconds) == 1 && (poller.revents & POLLHUP) != 0;
+}
+
+CASE(sockets_that_are_only_in_their_own_messages_are_collected)
+{
+    int pair[2], pipe_ends[2];
+    OK(pipe(pipe_ends));
+    OK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+    /* Both ends wait in messages to each other, and with them the pipe. */
+    CHECK_EQ(pass_fd(pair[0], pair[0]), 1);
+    CHECK_EQ(pass_fd(pair[1], pair[1]), 1);
+    CHECK_EQ(pass_fd(pair[0], pipe_ends[1]), 1);
+    close(pipe_ends[1]);
+    CHECK(!pipe_ends_within(pipe_ends[0], 0));
+    close(pair[0]);
+    close(pair[1]);
+    /* Something else may have to be closed for it to be seen. */
+    for (int i = 0; i < 50 && !pipe_ends_within(pipe_ends[0], 20); i++) {
+        OK(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair));
+        close(pair[0]);
+        close(pair[1]);
+    }
+    CHECK(pipe_ends_within(pipe_ends[0], 100));
+}
+
+CASE(sockets_in_messages_that_can_be_received_stay)
+{
+    int outer[2], inner[2];
+    OK(socketpair(AF_UNIX, SOCK_STREAM, 0, outer));
+    OK(socketpair(AF_UNIX, SOCK_DGRAM, 0, inner));
+    CHECK_EQ(pass_fd(inner[0], inner[0]), 1);
+    CHECK_EQ(pass_fd(outer[0], inner[1]), 1);
+    CHECK_EQ(pass_fd(outer[0], inner[0]), 1);
+    close(inner[0]);
+    close(inner[1]);
+    char byte, control[CMSG_SPACE(sizeof(int))];
+    struct iovec vector = { &byte, 1 };
+    struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control };
+    CHECK_EQ(recvmsg(outer[1], &message, 0), 1);
+    int received;
+    memcpy(&received, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof received);
+    message.msg_controllen = sizeof control;
+    CHECK_EQ(recvmsg(received, &message, 0), 1);
+    memcpy(&received, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof received);
+    CHECK_EQ(write(received, "y", 1), 1);
+}
+
+CASE(a_long_chain_of_sockets_in_messages_is_closed)
+{
+    int last = -1, pair[2];
+    struct rlimit limit;
+    OK(getrlimit(RLIMIT_NOFILE, &limit));
+    limit.rlim_cur = limit.rlim_max;
+    OK(setrlimit(RLIMIT_NOFILE, &limit));
+    for (int i = 0; i < 20000; i++) {
+        OK(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair));
+        if (last >= 0) {
+            if (pass_fd(pair[1], last) != 1) {
+                close(pair[0]);
+                close(pair[1]);
+                break;
+            }
+            close(last);
+        }
+        last = pair[0];
+        close(pair[1]);
+    }
+    close(last);
 }

@@ -17,6 +17,7 @@ internal sealed class LimitOptions
     private readonly Option<string?> _timeout = Option("--timeout", "-t", "TIME", "Wall time, such as 30s, 500ms or 1h30m; then exit code 124.");
     private readonly Option<string?> _maxOutput = Option("--max-output", null, "SIZE", "Bytes that the program may print; then it is cut off with exit code 153. Default: 64M.");
     private readonly Option<string?> _processes = Option("--max-processes", null, "N", "Processes and threads. Default: 1024.");
+    private readonly Option<string?> _files = Option("--max-files", null, "N", "Open files. Default: 65536.");
     private readonly Option<string?> _cpus = Option("--cpus", null, "N", "Virtual CPUs. Default: 1.");
     private readonly ulong _defaultMemory;
     private readonly TimeSpan? _defaultTimeout;
@@ -37,6 +38,7 @@ internal sealed class LimitOptions
         command.Options.Add(_memory);
         command.Options.Add(_cpus);
         command.Options.Add(_processes);
+        command.Options.Add(_files);
         command.Options.Add(_maxOutput);
     }
 
@@ -48,6 +50,7 @@ internal sealed class LimitOptions
         Timeout = ParseTimeout(parse.GetValue(_timeout)),
         MaxOutputBytes = parse.GetValue(_maxOutput) is { } output ? (long)ParseSize(output, "--max-output") : 64L << 20,
         MaxThreads = ParseCount(parse.GetValue(_processes), "--max-processes", 1024, 32768),
+        MaxOpenFiles = ParseCount(parse.GetValue(_files), "--max-files", 65536, 1 << 20),
         VirtualCpus = ParseCount(parse.GetValue(_cpus), "--cpus", 1, 64),
     };
 

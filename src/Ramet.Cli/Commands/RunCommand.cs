@@ -17,6 +17,8 @@ internal static class RunCommand
         var environment = new Option<string[]>("--env", "-e") { Description = "Sets a variable; without '=', passes this shell's on. May be repeated.", HelpName = "NAME=VALUE", AllowMultipleArgumentsPerToken = false };
         var directory = new Option<string?>("--workdir", "-w") { Description = "Working directory. Default: the image's.", HelpName = "DIR" };
         var interactive = Flag.Create("--interactive", "-i", "Passes stdin on even when it is a terminal. Other stdin is always passed on.");
+        var user = new Option<string?>("--user", "-u") { Description = "Runs as this user of the image, by name or number. Default: root.", HelpName = "USER[:GROUP]" };
+        var tty = Flag.Create("--tty", null, "Gives the program a terminal: this one, if it is one, in raw mode; else input is typed into it.");
         var strace = Flag.Create("--strace", null, "Prints each system call, with arguments and result, on stderr.");
         var stats = Flag.Create("--stats", null, "Prints times, memory, system calls and faults on stderr at the end.");
         var limits = new LimitOptions(512UL << 20, timeout: null);
@@ -34,22 +36,23 @@ internal static class RunCommand
                 ("ramet run -- python3 -c 'print(1+1)'", "Python from the image, started from nothing."),
                 ("echo 'a b c' | ramet run -- wc -w", "Input, output and exit code are the program's."),
                 ("ramet run -m 64M -t 5s -e LANG=C -w /tmp -- sh -c 'pwd; env'", "Limits, environment and working directory."),
+                ("ramet run --tty -u nobody -- bash", "A shell in a terminal, as another user."),
                 ("ramet run --strace -- cat /etc/hostname", "What the program asks the kernel for."),
             ],
         };
-        foreach (var option in (Option[])[image, environment, directory, interactive, strace, stats])
+        foreach (var option in (Option[])[image, environment, directory, user, interactive, tty, strace, stats])
             command.Options.Add(option);
         limits.AddTo(command);
         command.Arguments.Add(words);
         command.SetAction(parse => Run(
             globals.DataDirectory(parse), globals.KvmDevice(parse), parse.GetValue(image)!, parse.GetValue(words) ?? [], ReadEnvironment(parse.GetValue(environment) ?? []),
-            parse.GetValue(directory), parse.Has(interactive),
+            parse.GetValue(directory), parse.GetValue(user), parse.Has(interactive), parse.Has(tty),
             limits.Read(parse) with { Output = new OutputPassthrough(), Tracer = parse.Has(strace) ? new StraceWriter() : null }, parse.Has(stats)));
         return command;
     }
 
     private static int Run(
-        string dataDirectory, string kvmDevice, string imageName, string[] words, List<KeyValuePair<string, string>> environment, string? workingDirectory, bool interactive,
+        string dataDirectory, string kvmDevice, string imageName, string[] words, List<KeyValuePair<string, string>> environment, string? workingDirectory, string? user, bool interactive, bool tty,
         SandboxOptions options, bool stats)
     {
         if (words.Length == 0 || words[0].Length == 0) throw new UsageException("no COMMAND given: name a program, such as: ramet run -- ls /");
@@ -60,9 +63,13 @@ internal static class RunCommand
         var image = Engine.OpenImage(engine, imageName, interruption);
         StartupTrace.Mark("image opened");
 
+        var identity = FindUser(image, user);
+        if (tty) options = options with { Terminal = TerminalSession.Size() };
+
         Dictionary<string, string> variables = new(image.Manifest.Environment, StringComparer.Ordinal);
         variables.TryAdd("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-        variables.TryAdd("HOME", "/root");
+        variables.TryAdd("HOME", identity.Home ?? (identity.Uid == 0 ? "/root" : "/"));
+        if (tty) variables.TryAdd("TERM", TerminalSession.Type());
         foreach (var (name, value) in environment) variables[name] = value;
         var program = new MainProgram
         {
@@ -70,19 +77,41 @@ internal static class RunCommand
             Arguments = words,
             Environment = [.. variables.Select(variable => $"{variable.Key}={variable.Value}")],
             WorkingDirectory = workingDirectory ?? image.Manifest.WorkingDirectory,
+            Uid = identity.Uid,
+            Gid = identity.Gid,
+            Groups = identity.Groups,
         };
         using var sandbox = engine.Start(image, program, options);
         StartupTrace.Mark("sandbox started");
         using var kill = interruption.Token.UnsafeRegister(static state => ((Sandbox)state!).Kill(), sandbox);
-        if (interactive || !StandardStream.IsTerminal(0)) InputPump.Start(sandbox);
+        using var session = tty ? TerminalSession.Start(sandbox) : null;
+        if (tty)
+        {
+            // It has its own pump.
+        }
+        else if (interactive || !StandardStream.IsTerminal(0)) InputPump.Start(sandbox);
         else sandbox.CloseInput();
         sandbox.Drive();
         var result = sandbox.Wait();
+        session?.Dispose();
         StartupTrace.Mark("sandbox ended");
         if (interruption.ExitCode != 0) return interruption.ExitCode;
         if (result.Message is { } message) Message.Write(message);
         if (stats) Statistics.Write(sandbox, options);
         return result.ExitCode;
+    }
+
+    private static ImageUser FindUser(ImageLayer image, string? user)
+    {
+        if (user is null) return new ImageUser(0, 0, [], null);
+        try
+        {
+            return ImageUsers.Resolve(image, user);
+        }
+        catch (SandboxException e)
+        {
+            throw new UsageException($"--user {user}: {e.Message}");
+        }
     }
 
     private static List<KeyValuePair<string, string>> ReadEnvironment(string[] settings)

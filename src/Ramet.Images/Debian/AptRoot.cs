@@ -37,7 +37,7 @@ internal sealed class AptRoot
             var stamp = new FileInfo(In("updated"));
             var age = DateTime.UtcNow - stamp.LastWriteTimeUtc;
             return stamp.Exists && age >= TimeSpan.Zero && age < s_freshFor
-                && string.Equals(File.ReadAllText(stamp.FullName), AptSources.Select(_suite, HostSystem.Suite), StringComparison.Ordinal);
+                && string.Equals(File.ReadAllText(stamp.FullName), Stamp(AptSources.Select(_suite, HostSystem.Suite)), StringComparison.Ordinal);
         }
     }
 
@@ -56,7 +56,7 @@ internal sealed class AptRoot
         var result = await RunAsync("apt-get", ["-q", "-o", "APT::Status-Fd=1", "-o", "APT::Update::Error-Mode=any", "update"], progress, cancellationToken).ConfigureAwait(false);
         if (result.ExitCode == 0)
         {
-            await File.WriteAllTextAsync(In("updated"), sources, cancellationToken).ConfigureAwait(false);
+            await File.WriteAllTextAsync(In("updated"), Stamp(sources), cancellationToken).ConfigureAwait(false);
             return null;
         }
         ThrowIfDiskFull(result);
@@ -106,6 +106,9 @@ internal sealed class AptRoot
             foreach (var package in bad) File.Delete(package.Path); // Damaged on disk: fetch it again.
         }
     }
+
+    /// <summary>What the lists were fetched for. The place as well: apt.conf holds absolute paths, which a copied data directory has to write anew.</summary>
+    private string Stamp(string sources) => $"# {_directory}\n{sources}";
 
     private string In(string name) => Path.Combine(_directory, name);
 

@@ -29,6 +29,9 @@ internal static class StandardMounts
         kernel.Terminals.FileSystem = new DevPtsFileSystem(kernel);
         var pts = root.FindChild("dev")!.Down.GetChild("pts", devices.RootDirectory.AddDirectory("pts", Readable));
         kernel.Terminals.Mount = mounts.Add(kernel.Terminals.FileSystem, pts, MountFlags.MS_NOSUID | MountFlags.MS_NOEXEC, "devpts");
+        kernel.MessageQueues = new MessageQueues.MessageQueueFileSystem(kernel);
+        var queues = root.FindChild("dev")!.Down.GetChild("mqueue", devices.RootDirectory.AddDirectory("mqueue", Everybody | InodeMode.S_ISVTX));
+        kernel.MessageQueueMount = mounts.Add(kernel.MessageQueues, queues, Secure, "mqueue");
         mounts.Add(new ProcFileSystem(kernel), PlaceFor(root, top, "proc"), Secure);
         mounts.Add(new SysFileSystem(kernel), PlaceFor(root, top, "sys"), Secure | MountFlags.MS_RDONLY);
         return mounts;
@@ -61,6 +64,5 @@ internal static class StandardMounts
         directory.AddSymbolicLink("stdin", "/proc/self/fd/0");
         directory.AddSymbolicLink("stdout", "/proc/self/fd/1");
         directory.AddSymbolicLink("stderr", "/proc/self/fd/2");
-        directory.AddDirectory("mqueue", Everybody | InodeMode.S_ISVTX);
     }
 }

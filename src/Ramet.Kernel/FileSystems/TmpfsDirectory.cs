@@ -75,9 +75,16 @@ public sealed partial class TmpfsDirectory : TmpfsInode
         inode = null;
         if (error != Errno.None) return error;
         uint uid = thread.Credentials.FileSystemUid;
-        TmpfsInode made = (mode & InodeMode.S_IFMT) == InodeMode.S_IFREG
-            ? new TmpfsFile(Owner, number, mode, uid, gid)
-            : new TmpfsSpecialFile(Owner, number, mode, uid, gid, device);
+        TmpfsInode? made;
+        if ((mode & InodeMode.S_IFMT) == InodeMode.S_IFREG) error = Owner.CreateFile(thread, number, mode, uid, gid, out made);
+        else made = new TmpfsSpecialFile(Owner, number, mode, uid, gid, device);
+        if (error != Errno.None || made is null)
+        {
+            Owner.FreeNumber();
+            Owner.Uncharge(CostOf(name));
+            return error;
+        }
+
         Put(name, made);
         Kernel.Watches.OnName(this, name, made, InotifyMask.IN_CREATE);
         inode = made;
@@ -193,8 +200,13 @@ public sealed partial class TmpfsDirectory : TmpfsInode
             if (target is not null && (flags & (uint)RenameFlags.RENAME_NOREPLACE) != 0) return Errno.EEXIST;
             if (target is TmpfsDirectory { IsEmpty: false }) return Errno.ENOTEMPTY;
             if (to._entries?.ContainsKey(newName) != true && !Owner.TryCharge(CostOf(newName))) return Errno.ENOSPC;
+            bool whiteout = (flags & (uint)RenameFlags.RENAME_WHITEOUT) != 0;
+            ulong number = 0;
+            if (whiteout && (!Owner.TryCharge(CostOf(name)) || !Owner.TryAllocateNumber(out number))) return Errno.ENOSPC;
             Remove(name);
             to.Put(newName, source);
+            // What overlay file systems take for "not here": a device 0:0.
+            if (whiteout) Put(name, new TmpfsSpecialFile(Owner, number, InodeMode.S_IFCHR, thread.Credentials.FileSystemUid, thread.Credentials.FileSystemGid, 0));
             if (source.IsDirectory)
             {
                 LinkCount--;

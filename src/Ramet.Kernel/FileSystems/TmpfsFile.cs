@@ -35,6 +35,21 @@ public sealed partial class TmpfsFile : TmpfsInode
     /// <summary>Whether it was made by memfd_create.</summary>
     public bool IsMemfd { get; internal set; }
 
+    /// <summary>Open descriptions that may write: such a file cannot be executed.</summary>
+    internal int Writers { get; set; }
+
+    /// <summary>Address spaces that run it as their program: such a file cannot be opened for writing.</summary>
+    internal int Executors { get; set; }
+
+    /// <inheritdoc/>
+    public override Errno CheckExecutable() => Writers > 0 || MappingAccess.IsMappedWritable(_pages) ? Errno.ETXTBSY : Errno.None;
+
+    /// <inheritdoc/>
+    public override Errno CheckWritable() => Executors > 0 ? Errno.ETXTBSY : Errno.None;
+
+    /// <inheritdoc/>
+    public override void OnExecuted(bool begins) => Executors += begins ? 1 : -1;
+
     /// <inheritdoc/>
     public override long Size => _pages.Size;
 
@@ -76,6 +91,13 @@ public sealed partial class TmpfsFile : TmpfsInode
     internal void RemovePrivileges(PosixThread thread)
     {
         const InodeMode GroupExecute = InodeMode.S_ISGID | InodeMode.S_IXGRP;
+        const string Capabilities = FileCapabilities.Attribute;
+        if (HasAttributes && ExtendedAttributes!.TryGetValue(Capabilities, out byte[]? value))
+        {
+            ExtendedAttributes.Remove(Capabilities);
+            TryChargeAttributes(-(Capabilities.Length + value.Length + 64L));
+        }
+
         if ((Mode & (InodeMode.S_ISUID | InodeMode.S_ISGID)) == 0 || thread.Credentials.HasCapability(Capability.CAP_FSETID)) return;
         if ((Mode & GroupExecute) == GroupExecute) Mode &= ~InodeMode.S_ISGID;
         Mode &= ~InodeMode.S_ISUID;

@@ -69,6 +69,13 @@ public partial class TmpfsFileSystem : FileSystem
     /// <summary>The inode of a node of the image below.</summary>
     internal virtual TmpfsInode? GetImageInode(int node) => null;
 
+    /// <summary>Makes a regular file's inode.</summary>
+    internal virtual Errno CreateFile(Processes.PosixThread thread, ulong number, InodeMode mode, uint uid, uint gid, out TmpfsInode? file)
+    {
+        file = new TmpfsFile(this, number, mode, uid, gid);
+        return Errno.None;
+    }
+
     /// <summary>An inode of the image is about to differ from it: it must be kept.</summary>
     internal virtual void Keep(TmpfsInode inode)
     {

@@ -47,6 +47,9 @@ public abstract partial class TmpfsInode : Inode
     /// <inheritdoc/>
     public override IDictionary<string, byte[]>? ExtendedAttributes => _attributes ??= [];
 
+    /// <summary>Whether there may be extended attributes, without making room for them.</summary>
+    private protected bool HasAttributes => _attributes is { Count: > 0 };
+
     /// <inheritdoc/>
     public override bool TryChargeAttributes(long bytes)
     {

@@ -39,6 +39,9 @@ public abstract partial class FileDescription
     /// <summary>Whether writing is allowed.</summary>
     public bool CanWrite => (Flags & OpenFlags.O_ACCMODE) != OpenFlags.O_RDONLY && (Flags & OpenFlags.O_PATH) == 0;
 
+    /// <summary>Who refers to this: descriptors, and messages in flight.</summary>
+    internal int References => _references;
+
     /// <summary>One more descriptor (or mapping, or message in flight) refers to this.</summary>
     public FileDescription AddReference()
     {

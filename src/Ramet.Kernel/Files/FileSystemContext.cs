@@ -11,7 +11,14 @@ public sealed partial class FileSystemContext
     }
 
     /// <summary>A context with this root, working in it.</summary>
-    public FileSystemContext(Dentry root) => Root = WorkingDirectory = root;
+    public FileSystemContext(Dentry root)
+    {
+        Root = WorkingDirectory = root;
+        Namespace = root.Mount.Namespace!;
+    }
+
+    /// <summary>The mounts that are seen.</summary>
+    public MountNamespace Namespace { get; internal set; } = null!;
 
     /// <summary>The root directory (chroot(2)).</summary>
     public Dentry Root { get; internal set; } = null!;
@@ -23,5 +30,5 @@ public sealed partial class FileSystemContext
     public InodeMode Umask { get; internal set; } = InodeMode.S_IWGRP | InodeMode.S_IWOTH;
 
     /// <summary>A copy, for fork.</summary>
-    public FileSystemContext Clone() => new() { Root = Root, WorkingDirectory = WorkingDirectory, Umask = Umask };
+    public FileSystemContext Clone() => new() { Namespace = Namespace, Root = Root, WorkingDirectory = WorkingDirectory, Umask = Umask };
 }

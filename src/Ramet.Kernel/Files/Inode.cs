@@ -115,6 +115,17 @@ public abstract partial class Inode
     /// <summary>Regular file: truncates or extends. EISDIR, EINVAL, EFBIG.</summary>
     public virtual Errno Truncate(PosixThread thread, long length) => Errno.EINVAL;
 
+    /// <summary>Whether it can be executed now: ETXTBSY while somebody has it open for writing.</summary>
+    public virtual Errno CheckExecutable() => Errno.None;
+
+    /// <summary>Whether it can be opened for writing now: ETXTBSY while it is executed.</summary>
+    public virtual Errno CheckWritable() => Errno.None;
+
+    /// <summary>An address space has it as its program from now on, or no more.</summary>
+    public virtual void OnExecuted(bool begins)
+    {
+    }
+
     /// <summary>Regular file: its pages, for execve and mmap; null when it has none.</summary>
     public virtual MemoryObject? GetMemoryObject() => null;
 

@@ -28,6 +28,9 @@ public sealed partial class Mount
     /// <summary>Its topmost directory (or file, for a bind mount of a file).</summary>
     public Dentry Root { get; private set; } = null!;
 
+    /// <summary>The namespace that it is part of; null for what was unmounted, and for anonymous objects.</summary>
+    public MountNamespace? Namespace { get; internal set; }
+
     /// <summary>Where it is mounted; null for the root of the sandbox and for what was unmounted.</summary>
     public Dentry? MountPoint { get; internal set; }
 

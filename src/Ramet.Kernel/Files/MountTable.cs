@@ -8,7 +8,6 @@ namespace Ramet.Kernel.Files;
 public sealed partial class MountTable
 {
     private Kernel _kernel = null!;
-    private List<Mount> _mounts = [];
     private int _nextMountId = 20;
     private uint _nextDevice = 30;
     private Mount? _anonymous;
@@ -21,11 +20,11 @@ public sealed partial class MountTable
     /// <summary>An empty table; <see cref="StandardMounts"/> fills it.</summary>
     internal MountTable(Kernel kernel) => _kernel = kernel;
 
-    /// <summary>Mounts in the order in which they were made; the first is the root.</summary>
-    public IReadOnlyList<Mount> Mounts => _mounts;
+    /// <summary>The mounts that the sandbox begins with.</summary>
+    public MountNamespace Initial { get; private set; } = new(0);
 
     /// <summary>The root directory of the sandbox.</summary>
-    public Dentry Root => _mounts[0].Root.Down;
+    public Dentry Root => Initial.Root;
 
     /// <summary>Drivers of device nodes.</summary>
     public DeviceTable Devices { get; private set; } = new();
@@ -49,23 +48,9 @@ public sealed partial class MountTable
     {
         if (fileSystem.DeviceId == 0) fileSystem.DeviceId = AllocateDeviceId();
         const MountFlags Kept = MountFlags.MS_RDONLY | MountFlags.MS_NOSUID | MountFlags.MS_NODEV | MountFlags.MS_NOEXEC | MountFlags.MS_NOATIME;
-        var mount = new Mount(_nextMountId++, fileSystem, root ?? fileSystem.Root, flags & Kept, source ?? fileSystem.TypeName) { MountPoint = mountPoint };
-        mountPoint?.MountedHere = mount;
-        _mounts.Add(mount);
+        var mount = new Mount(_nextMountId++, fileSystem, root ?? fileSystem.Root, flags & Kept, source ?? fileSystem.TypeName);
+        (mountPoint?.Mount.Namespace ?? Initial).Add(mount, mountPoint);
         return mount;
-    }
-
-    /// <summary>Unmounts. EBUSY when something is mounted below, unless <paramref name="detach"/>.</summary>
-    public Errno Remove(Mount mount, bool detach)
-    {
-        if (mount.MountPoint is null) return Errno.EINVAL;
-        var below = _mounts.FindAll(other => other.MountPoint?.Mount == mount);
-        if (below.Count > 0 && !detach) return Errno.EBUSY;
-        foreach (var other in below) Remove(other, detach: true);
-        mount.MountPoint.MountedHere = null;
-        mount.MountPoint = null;
-        _mounts.Remove(mount);
-        return Errno.None;
     }
 
     /// <summary>The place of a memfd: shown as "/memfd:name (deleted)".</summary>

@@ -22,6 +22,7 @@ public sealed partial class RegularFileDescription : FileDescription
         Inode = _file = file;
         Flags = flags;
         file.AddUse();
+        if (CanWrite) file.Writers++;
     }
 
     /// <summary>The file.</summary>
@@ -113,6 +114,7 @@ public sealed partial class RegularFileDescription : FileDescription
             | FallocateMode.FALLOC_FL_UNSHARE_RANGE;
         var how = (FallocateMode)mode;
         if (offset < 0 || length <= 0) return Errno.EINVAL;
+        // Collapsing and inserting are for file systems of blocks: EOPNOTSUPP, as in tmpfs.
         if ((how & ~Known) != 0) return Errno.EOPNOTSUPP;
         if (offset > long.MaxValue - length) return Errno.EFBIG;
         bool keep = (how & FallocateMode.FALLOC_FL_KEEP_SIZE) != 0;
@@ -152,7 +154,11 @@ public sealed partial class RegularFileDescription : FileDescription
     }
 
     /// <inheritdoc/>
-    protected override void OnClose(Kernel kernel) => _file.DropUse();
+    protected override void OnClose(Kernel kernel)
+    {
+        if (CanWrite) _file.Writers--;
+        _file.DropUse();
+    }
 
     private Errno LimitWrite(PosixThread thread, ref IoBuffer buffer, long position)
     {

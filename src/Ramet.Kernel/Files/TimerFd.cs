@@ -36,6 +36,7 @@ public sealed partial class TimerFd : FileDescription
     private TimerFdClock _clock;
     private long _interval;
     private ulong _expirations;
+    private long _generation = -1;
 
     private TimerFd()
     {
@@ -56,15 +57,27 @@ public sealed partial class TimerFd : FileDescription
     /// <inheritdoc/>
     public override WaitQueue? PollQueue => _queue;
 
+    /// <summary>
+    /// Whether the wall clock has jumped since a timer with TFD_TIMER_CANCEL_ON_SET was set. Programs cannot set it; it jumps when the sandbox goes on from a snapshot.
+    /// </summary>
+    private bool IsCancelled => _generation >= 0 && _generation != _timer.Kernel.Generation;
+
     private bool IsWallClock => _clock is TimerFdClock.CLOCK_REALTIME or TimerFdClock.CLOCK_REALTIME_ALARM;
 
     /// <inheritdoc/>
-    public override PollEvents Poll() => _expirations > 0 ? Readiness.In : PollEvents.None;
+    public override PollEvents Poll() => _expirations > 0 || IsCancelled ? Readiness.In : PollEvents.None;
 
     /// <inheritdoc/>
     public override SyscallResult Read(PosixThread thread, ref IoBuffer buffer)
     {
         if (buffer.Remaining < sizeof(ulong)) return Errno.EINVAL;
+        if (IsCancelled)
+        {
+            _generation = _timer.Kernel.Generation;
+            _expirations = 0;
+            return Errno.ECANCELED;
+        }
+
         if (_expirations == 0) return NonBlocking ? Errno.EAGAIN : thread.BlockOn(_queue, PollEvents.POLLIN);
         ulong value = _expirations;
         _expirations = 0;
@@ -80,6 +93,8 @@ public sealed partial class TimerFd : FileDescription
         kernel.Timers.Cancel(_timer);
         _expirations = 0;
         _interval = interval;
+        const TimerFdFlags Cancels = TimerFdFlags.TFD_TIMER_ABSTIME | TimerFdFlags.TFD_TIMER_CANCEL_ON_SET;
+        _generation = (flags & Cancels) == Cancels && IsWallClock ? kernel.Generation : -1;
         if (value == 0) return;
         if ((flags & TimerFdFlags.TFD_TIMER_ABSTIME) == 0)
         {
@@ -131,6 +146,8 @@ internal sealed partial class TimerFdTimer : KernelTimer
     private TimerFdTimer()
     {
     }
+
+    public Kernel Kernel => _kernel;
 
     public TimerFdTimer(TimerFd owner, Kernel kernel) => (_owner, _kernel) = (owner, kernel);
 

@@ -68,10 +68,13 @@ internal static class Execution
         ulong stackLimit = thread.Process.ResourceLimits.Soft(ResourceLimit.RLIMIT_STACK);
         var error = ProgramLoader.Prepare(program!, new ProgramArguments(arguments, environment, path), opener, stackLimit, out var plan, out reason);
         if (error != Errno.None) return error;
+        var executable = ((InodeProgramFile)plan!.Program.File).Dentry;
+        bool ignoresPrivileges = (executable.Mount.Flags & MountFlags.MS_NOSUID) != 0;
+        error = thread.Credentials.ForExecute(thread.SecureBits, executable.Inode, ignoresPrivileges, out var credentials, out bool secure);
+        if (error != Errno.None) return error;
         var space = AddressSpace.Create(kernel);
         if (space is null) return Errno.ENOMEM;
-        var executable = ((InodeProgramFile)plan!.Program.File).Dentry;
-        var identity = ProgramIdentity.Of(kernel.Machine.Features, thread.Credentials, secure: false);
+        var identity = ProgramIdentity.Of(kernel.Machine.Features, credentials, secure);
         bool randomize = (thread.Process.Personality & 0x0040000) == 0;
         error = ProgramLoader.Load(plan, identity, kernel.Random, randomize, stackLimit, new AddressSpaceMapper(space, kernel), out var loaded);
         if (error != Errno.None)
@@ -81,10 +84,15 @@ internal static class Execution
         }
 
         space.Executable = executable;
+        space.StackLimit = stackLimit;
         space.AuxiliaryVector = loaded!.Stack.AuxiliaryVector;
         (space.ArgumentStart, space.ArgumentEnd) = loaded.Stack.ArgumentStrings;
         (space.EnvironmentStart, space.EnvironmentEnd) = loaded.Stack.EnvironmentStrings;
         Commit(thread, space, loaded);
+        if (secure) thread.ParentDeathSignal = 0;
+        // A program that its caller may not read, or with more rights than it, is not for it to look into.
+        thread.Process.Dumpable = secure || Permissions.Check(thread, executable.Inode, AccessMode.R_OK) != Errno.None ? 0 : 1;
+        thread.Credentials = credentials;
         return Errno.None;
     }
 
@@ -156,7 +164,9 @@ internal sealed class ExecutableOpener(PosixThread thread) : IProgramOpener
         var inode = dentry.Inode;
         if (inode.IsDirectory || !inode.IsRegular || (dentry.Mount.Flags & MountFlags.MS_NOEXEC) != 0) return Errno.EACCES;
         const InodeMode Execute = InodeMode.S_IXUSR | InodeMode.S_IXGRP | InodeMode.S_IXOTH;
-        return (inode.Mode & Execute) == 0 ? Errno.EACCES : Permissions.Check(thread, inode, AccessMode.X_OK);
+        if ((inode.Mode & Execute) == 0) return Errno.EACCES;
+        var error = Permissions.Check(thread, inode, AccessMode.X_OK);
+        return error != Errno.None ? error : inode.CheckExecutable();
     }
 }
 

@@ -48,7 +48,8 @@ public sealed partial class AddressSpace
     /// <summary>Serves a page fault.</summary>
     public FaultOutcome HandleFault(ulong address, AccessKind access)
     {
-        var area = address < PageTables.UserEnd ? FindArea(address) : null;
+        if (address >= PageTables.UserEnd) return FaultOutcome.NotMapped;
+        var area = FindArea(address) ?? Grow(address, StackLimit);
         if (area is null) return FaultOutcome.NotMapped;
         if (!Allows(area.Protection, access)) return FaultOutcome.NotAllowed;
         ulong page = address & ~PageMask;
@@ -61,7 +62,7 @@ public sealed partial class AddressSpace
     /// <summary>Whether an address lies in a stack, but deeper than RLIMIT_STACK lets it grow. The stack has its whole range from the start.</summary>
     public bool IsBelowStackLimit(ulong address, ulong limit)
     {
-        if (address >= PageTables.UserEnd || FindArea(address) is not { } area || (area.Flags & AreaFlags.GrowsDown) == 0) return false;
+        if (address >= PageTables.UserEnd || FindArea(address) is not { Label: "[stack]" } area) return false;
         return area.End - address > limit;
     }
 

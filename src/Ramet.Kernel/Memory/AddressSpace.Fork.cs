@@ -20,6 +20,7 @@ public sealed partial class AddressSpace
         child.AuxiliaryVector = AuxiliaryVector;
         child.VdsoAddress = VdsoAddress;
         child.Executable = Executable;
+        child.StackLimit = StackLimit;
         bool complete = true;
         foreach (var area in _areas)
         {

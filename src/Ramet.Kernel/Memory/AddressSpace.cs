@@ -16,6 +16,7 @@ public sealed partial class AddressSpace
     private PageTables _tables = null!;
     private List<VirtualMemoryArea> _areas = [];
     private int _users = 1;
+    private Files.Dentry? _executable;
 
     [NotSaved]
     private UserMemory? _user;
@@ -65,7 +66,19 @@ public sealed partial class AddressSpace
     public ulong VdsoAddress { get; internal set; }
 
     /// <summary>What was executed, for /proc/pid/exe.</summary>
-    public Files.Dentry? Executable { get; internal set; }
+    public Files.Dentry? Executable
+    {
+        get => _executable;
+        internal set
+        {
+            _executable?.Inode.OnExecuted(begins: false);
+            _executable = value;
+            value?.Inode.OnExecuted(begins: true);
+        }
+    }
+
+    /// <summary>RLIMIT_STACK of the process, bytes: how far mappings grow down.</summary>
+    internal ulong StackLimit { get; set; } = 8 << 20;
 
     /// <summary>Bytes mapped.</summary>
     public ulong MappedBytes { get; private set; }
@@ -96,6 +109,7 @@ public sealed partial class AddressSpace
         _areas.Clear();
         _tables.Free();
         FinishRevocation();
+        Executable = null;
     }
 
     /// <summary>The area that holds an address, or null.</summary>

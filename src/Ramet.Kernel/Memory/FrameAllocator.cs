@@ -234,11 +234,12 @@ public sealed partial class FrameAllocator
         for (int i = 0; i < values.Length; i++)
         {
             values[i] = Get(i);
-            // Free frames go into the snapshot as holes: what was in them is nobody's business, and takes no space.
-            if (i >= _reserved && (values[i] & CountMask) == 0) Clear((ulong)i * GuestMemory.PageSize);
+            // Free frames go into a template as holes: what was in them is nobody's business, and takes no space.
+            if (_kernel.SavesTemplate && i >= _reserved && (values[i] & CountMask) == 0) Clear((ulong)i * GuestMemory.PageSize);
         }
 
         _saved = bytes;
+        _savedMask = ~0;
         _chunks = [];
         _free.Clear();
         _freePageTables.Clear();

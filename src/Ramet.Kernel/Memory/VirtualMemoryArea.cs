@@ -78,8 +78,11 @@ public sealed partial class VirtualMemoryArea
     /// <summary>The name it was mapped by, for /proc/pid/maps; null for anonymous memory.</summary>
     public Dentry? Dentry { get; internal set; }
 
-    /// <summary>Name in brackets for /proc/pid/maps ([heap], [stack], [vdso], PR_SET_VMA_ANON_NAME), or null.</summary>
+    /// <summary>Name in brackets for /proc/pid/maps ([heap], [stack], [vdso]), or null.</summary>
     public string? Label { get; internal set; }
+
+    /// <summary>PR_SET_VMA_ANON_NAME; null: none.</summary>
+    public string? AnonymousName { get; internal set; }
 
     /// <summary>Where the last fault of a sequence ended, to see streams coming.</summary>
     [NotSaved]
@@ -101,10 +104,11 @@ public sealed partial class VirtualMemoryArea
         FirstPage = Object is null ? 0 : PageOf(start),
         Dentry = Dentry,
         Label = Label,
+        AnonymousName = AnonymousName,
     };
 
     /// <summary>Whether the next area continues this one so that both can be one.</summary>
     internal bool CanMerge(VirtualMemoryArea next) =>
         End == next.Start && Protection == next.Protection && IsShared == next.IsShared && Flags == next.Flags && MayWrite == next.MayWrite
-        && Object == next.Object && Label == next.Label && Dentry == next.Dentry && (Object is null || PageOf(End) == next.FirstPage);
+        && Object == next.Object && Label == next.Label && AnonymousName == next.AnonymousName && Dentry == next.Dentry && (Object is null || PageOf(End) == next.FirstPage);
 }

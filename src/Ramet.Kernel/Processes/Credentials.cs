@@ -39,6 +39,26 @@ public sealed partial class Credentials
     /// <summary>CAP_CHOWN to CAP_CHECKPOINT_RESTORE.</summary>
     public const ulong AllCapabilities = (1UL << 41) - 1;
 
+    /// <summary>What a program has that this user starts: root all capabilities, others none.</summary>
+    public static Credentials OfUser(uint uid, uint gid, uint[] groups)
+    {
+        ulong capabilities = uid == 0 ? AllCapabilities : 0;
+        return new Credentials
+        {
+            Uid = uid,
+            EffectiveUid = uid,
+            SavedUid = uid,
+            FileSystemUid = uid,
+            Gid = gid,
+            EffectiveGid = gid,
+            SavedGid = gid,
+            FileSystemGid = gid,
+            Groups = groups,
+            Permitted = capabilities,
+            Effective = capabilities,
+        };
+    }
+
     /// <summary>Whether a capability is effective.</summary>
     public bool HasCapability(Capability capability) => (Effective >> (int)capability & 1) != 0;
 

@@ -11,6 +11,9 @@ public sealed partial class PosixThread
     /// <summary>struct robust_list_head of the thread (set_robust_list(2)); 0: none.</summary>
     internal ulong RobustList { get; set; }
 
+    /// <summary>PR_SET_PDEATHSIG: signal to the process when the thread that made it ends; 0: none.</summary>
+    internal int ParentDeathSignal { get; set; }
+
     /// <summary>Nice value, -20 to 19.</summary>
     public int Nice { get; internal set; }
 
@@ -62,7 +65,6 @@ public sealed partial class PosixThread
         ClearChildTid = 0;
         RobustList = 0;
         SecureBits &= ~SecureBit.KeepCapabilities;
-        Credentials = Credentials.ForExecute(SecureBits);
     }
 }
 

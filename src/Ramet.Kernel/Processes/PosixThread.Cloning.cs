@@ -13,7 +13,8 @@ public sealed partial class PosixThread
         if ((flags & CloneFlags.CLONE_SIGHAND) != 0 && (flags & CloneFlags.CLONE_VM) == 0) return Errno.EINVAL;
         if ((flags & CloneFlags.CLONE_THREAD) != 0 && (flags & CloneFlags.CLONE_SIGHAND) == 0) return Errno.EINVAL;
         if ((flags & CloneFlags.CLONE_FS) != 0 && (flags & CloneFlags.CLONE_NEWNS) != 0) return Errno.EINVAL;
-        if ((flags & CloneFlags.Namespaces) != 0) return Errno.EPERM;
+        var allowed = MayUnshare(flags);
+        if (allowed != Errno.None) return allowed;
         if (request.ExitSignal != 0 && !Signal.IsValid(request.ExitSignal)) return Errno.EINVAL;
         if ((flags & CloneFlags.CLONE_SETTLS) != 0 && request.Tls > long.MaxValue) return Errno.EPERM;
         if (Kernel.Processes.ThreadCount >= Kernel.Limits.MaxThreads) return Errno.EAGAIN;
@@ -22,6 +23,8 @@ public sealed partial class PosixThread
         bool isThread = (flags & CloneFlags.CLONE_THREAD) != 0;
         // The copy needs the registers that the virtual CPU still holds.
         Kernel.UnloadThread(this);
+        var fileSystem = (flags & CloneFlags.CLONE_FS) != 0 ? FileSystem : FileSystem.Clone();
+        if ((flags & CloneFlags.CLONE_NEWNS) != 0 && Kernel.Mounts.Unshare(fileSystem) != Errno.None) return Errno.ENOSPC;
         var memory = (flags & CloneFlags.CLONE_VM) != 0 ? Memory.AddUser() : Memory.Fork();
         if (memory is null) return Errno.ENOMEM;
 
@@ -30,7 +33,8 @@ public sealed partial class PosixThread
         child = Create(Kernel, process, tid);
         child.Memory = memory;
         child.Files = (flags & CloneFlags.CLONE_FILES) != 0 ? Files.Share() : Files.Clone(process.ResourceLimits);
-        child.FileSystem = (flags & CloneFlags.CLONE_FS) != 0 ? FileSystem : FileSystem.Clone();
+        child.FileSystem = fileSystem;
+        child.Uts = (flags & CloneFlags.CLONE_NEWUTS) != 0 ? Uts.Clone() : Uts;
         child.Credentials = Credentials;
         child.Name = Name;
         child.Registers = Registers;
@@ -57,12 +61,50 @@ public sealed partial class PosixThread
         return Errno.None;
     }
 
+    /// <summary>
+    /// Whether new namespaces may be made: mounts and names of the host, by root. There is one network, one user table, one set of ids and one IPC in a sandbox.
+    /// </summary>
+    internal Errno MayUnshare(CloneFlags flags)
+    {
+        const CloneFlags Possible = CloneFlags.CLONE_NEWNS | CloneFlags.CLONE_NEWUTS | CloneFlags.CLONE_NEWCGROUP;
+        if ((flags & CloneFlags.Namespaces) == 0) return Errno.None;
+        if ((flags & CloneFlags.Namespaces & ~Possible) != 0) return Errno.EPERM;
+        return Credentials.HasCapability(Capability.CAP_SYS_ADMIN) ? Errno.None : Errno.EPERM;
+    }
+
+    /// <summary>unshare(2), of what the caller has checked.</summary>
+    internal Errno Unshare(CloneFlags flags)
+    {
+        if ((flags & (CloneFlags.CLONE_FS | CloneFlags.CLONE_NEWNS)) != 0)
+        {
+            var own = FileSystem.Clone();
+            if ((flags & CloneFlags.CLONE_NEWNS) != 0)
+            {
+                var error = Kernel.Mounts.Unshare(own);
+                if (error != Errno.None) return error;
+            }
+
+            FileSystem = own;
+        }
+
+        if ((flags & CloneFlags.CLONE_FILES) != 0 && Files.IsShared)
+        {
+            var own = Files.Clone(Process.ResourceLimits);
+            Files.Release(Process);
+            Files = own;
+        }
+
+        if ((flags & CloneFlags.CLONE_NEWUTS) != 0) Uts = Uts.Clone();
+        return Errno.None;
+    }
+
     private Process MakeChildProcess(int pid, in CloneRequest request)
     {
         var parent = (request.Flags & CloneFlags.CLONE_PARENT) != 0 ? Process.Parent ?? Process : Process;
         var process = new Process(Kernel, pid)
         {
             Parent = parent,
+            ParentThread = (request.Flags & CloneFlags.CLONE_PARENT) != 0 && Process.Parent is not null ? Process.ParentThread : this,
             ProcessGroup = Process.ProcessGroup,
             Session = Process.Session,
             ControllingTerminal = Process.ControllingTerminal,

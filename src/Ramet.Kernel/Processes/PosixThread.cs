@@ -49,6 +49,9 @@ public sealed partial class PosixThread
     /// <summary>Working directory, root and umask.</summary>
     public FileSystemContext FileSystem { get; internal set; } = null!;
 
+    /// <summary>Names of the machine.</summary>
+    public UtsNamespace Uts { get; internal set; } = null!;
+
     /// <summary>Users, groups, capabilities.</summary>
     public Credentials Credentials { get; internal set; } = null!;
 

@@ -3,8 +3,8 @@ namespace Ramet.Kernel.Processes;
 /// <summary>What prctl(2) and personality(2) set on a process.</summary>
 public sealed partial class Process
 {
-    /// <summary>PR_SET_PDEATHSIG: signal when the parent ends; 0: none.</summary>
-    internal int ParentDeathSignal { get; set; }
+    /// <summary>The thread that made it, or one that has taken its place; null for init's children.</summary>
+    internal PosixThread? ParentThread { get; set; }
 
     /// <summary>personality(2).</summary>
     internal uint Personality { get; set; }

@@ -12,9 +12,13 @@ public sealed partial class Process
 
     internal const int CLD_EXITED = 1;
     internal const int CLD_KILLED = 2;
-    internal const int CLD_DUMPED = 3;
     internal const int CLD_STOPPED = 5;
     internal const int CLD_CONTINUED = 6;
+
+    private uint _lastUid;
+
+    /// <summary>The real user id: that of the main thread, or the one that it ended with.</summary>
+    internal uint Uid => Leader?.Credentials.Uid ?? _lastUid;
 
     /// <summary>Whether it was a zombie and has been waited for: its id may be another's by now.</summary>
     public bool IsReaped { get; internal set; }
@@ -31,8 +35,8 @@ public sealed partial class Process
     /// <summary>Wait status of a normal end.</summary>
     public static int ExitedStatus(int code) => (code & 0xFF) << 8;
 
-    /// <summary>Wait status of an end by a signal.</summary>
-    public static int KilledStatus(int signal) => signal | (Signal.DumpsCore(signal) ? 0x80 : 0);
+    /// <summary>Wait status of an end by a signal. WCOREDUMP is never set: Linux sets it when a dump was written, and Ramet writes none.</summary>
+    public static int KilledStatus(int signal) => signal;
 
     /// <summary>Ends all threads with this status (exit_group(2), a fatal signal). The first status counts.</summary>
     public void ExitGroup(int status)
@@ -56,7 +60,9 @@ public sealed partial class Process
     internal void OnThreadEnded(PosixThread thread, int status)
     {
         EndedThreadsTime += thread.CpuTime;
+        _lastUid = thread.Credentials.Uid;
         Threads.Remove(thread);
+        NotifyOfParentThread(thread);
         if (Threads.Count > 0) return;
         IsZombie = true;
         ExitStatus = IsExiting ? _groupExitStatus : status;
@@ -117,6 +123,24 @@ public sealed partial class Process
     /// <summary>The parent has seen the continue.</summary>
     internal void ReportContinue() => _continueReported = true;
 
+    /// <summary>
+    /// A thread has ended: threads of processes that it had made may have asked for a signal (PR_SET_PDEATHSIG; the "parent" is the thread, prctl(2)). Another
+    /// thread of the process takes its place.
+    /// </summary>
+    private void NotifyOfParentThread(PosixThread ended)
+    {
+        foreach (var child in Children.ToArray())
+        {
+            if (child.ParentThread != ended) continue;
+            child.ParentThread = Leader;
+            foreach (var thread in child.Threads.ToArray())
+            {
+                if (thread.ParentDeathSignal == 0) continue;
+                child.SendSignal(new SignalInfo { Signal = thread.ParentDeathSignal, Code = SignalInfo.SI_USER, Pid = Pid, Uid = (int)ended.Credentials.Uid });
+            }
+        }
+    }
+
     private void AdoptChildren()
     {
         if (Children.Count == 0) return;
@@ -126,8 +150,8 @@ public sealed partial class Process
         foreach (var child in Children)
         {
             child.Parent = reaper;
+            child.ParentThread = reaper.Leader;
             reaper.Children.Add(child);
-            if (child.ParentDeathSignal != 0) child.SendSignal(SignalInfo.FromKernel(child.ParentDeathSignal));
         }
 
         foreach (var child in Children)
@@ -157,7 +181,7 @@ public sealed partial class Process
         if (ExitSignal != 0 && (!autoReap || action.Handler != SignalAction.Ignore))
         {
             int signal = status & 0x7F;
-            var info = ChildInfo(signal == 0 ? CLD_EXITED : (status & 0x80) != 0 ? CLD_DUMPED : CLD_KILLED, signal == 0 ? status >> 8 : signal);
+            var info = ChildInfo(signal == 0 ? CLD_EXITED : CLD_KILLED, signal == 0 ? status >> 8 : signal);
             info.Signal = ExitSignal;
             parent.SendSignal(info);
         }
@@ -171,7 +195,7 @@ public sealed partial class Process
         Signal = Signal.SIGCHLD,
         Code = code,
         Pid = Pid,
-        Uid = 0,
+        Uid = (int)Uid,
         Value = (uint)status,
     };
 }

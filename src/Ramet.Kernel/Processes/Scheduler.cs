@@ -70,9 +70,15 @@ public sealed partial class Scheduler
             _kernel.Host.RequestVcpu(vcpu.Index);
             return;
         }
+
+        // All are busy, maybe with programs that never call the kernel: one of them has to make room when its slice is over.
+        _kernel.OnThreadWaits();
     }
 
-    /// <summary>After a load: asks for host threads for what is ready.</summary>
+    /// <summary>A thread that ran goes on before all others.</summary>
+    internal void EnqueueFirst(PosixThread thread) => _ready.AddFirst(thread);
+
+    /// <summary>After a load or a stop: asks for host threads for what is ready.</summary>
     internal void RequestVcpus()
     {
         int wanted = _ready.Count;
@@ -165,16 +171,6 @@ public sealed partial class Scheduler
         foreach (var vcpu in Vcpus)
         {
             if (vcpu.InGuest && vcpu.SliceEnd <= now) vcpu.Machine!.Kick();
-        }
-    }
-
-    private void OnSaving()
-    {
-        // Threads on a virtual CPU are ready threads like others; the caller has made them leave it.
-        foreach (var vcpu in Vcpus)
-        {
-            if (vcpu.Current is { State: ThreadState.Runnable } thread && !_ready.Contains(thread)) _ready.AddFirst(thread);
-            vcpu.Current = null;
         }
     }
 }

@@ -63,10 +63,6 @@ public static class Signal
     /// <summary>Whether the default action is to stop.</summary>
     public static bool IsStopping(int signal) => signal <= SIGSYS && (Stopping & Bit(signal)) != 0;
 
-    /// <summary>Whether the default action writes a core dump (the wait status says so; Ramet writes none).</summary>
-    public static bool DumpsCore(int signal) =>
-        signal is SIGQUIT or SIGILL or SIGTRAP or SIGABRT or SIGBUS or SIGFPE or SIGSEGV or SIGXCPU or SIGXFSZ or SIGSYS;
-
     /// <summary>Whether a number is a signal.</summary>
     public static bool IsValid(int signal) => signal is >= 1 and <= SIGRTMAX;
 }
@@ -106,6 +102,9 @@ public struct SignalInfo
 
     /// <summary>SI_TIMER: timer_create(2).</summary>
     public const int SI_TIMER = -2;
+
+    /// <summary>SI_MESGQ: mq_notify(3).</summary>
+    public const int SI_MESGQ = -3;
 
     /// <summary>SI_TKILL: tgkill(2).</summary>
     public const int SI_TKILL = -6;

@@ -36,6 +36,9 @@ internal abstract partial class ConnectionSocket : Socket
     /// <summary>What was sent to this socket.</summary>
     internal SegmentQueue Received { get; private set; } = new();
 
+    /// <inheritdoc/>
+    internal override SegmentQueue? Messages => Received;
+
     /// <summary>The other side; null: none yet, or it is closed.</summary>
     internal ConnectionSocket? Peer { get; set; }
 
@@ -110,7 +113,7 @@ internal abstract partial class ConnectionSocket : Socket
             if (first.Rights is not null)
             {
                 message.Rights = first.Rights;
-                kernel.Sockets.RightsInFlight -= first.Rights.Count;
+                kernel.Sockets.OnRightsTaken(first.Rights.Count);
                 first.Rights = null;
             }
 
@@ -213,7 +216,7 @@ internal abstract partial class ConnectionSocket : Socket
             long room = SendLimit - peer.Received.Bytes;
             if (KeepsBoundaries ? peer.Received.Bytes > 0 && room < total : room <= 0) break;
             int wanted = KeepsBoundaries ? (int)total : (int)Math.Min(Math.Min(room, MaximumPiece), total - thread.Progress);
-            var error = Append(kernel, peer.Received, ref buffer, wanted, credentials, ref message, out int appended);
+            var error = Append(kernel, peer, ref buffer, wanted, credentials, ref message, out int appended);
             if (error == Errno.ENOBUFS) return error;
             if (error != Errno.None) break;
             if (buffer.Faulted && (appended == 0 || KeepsBoundaries)) return thread.Progress > 0 ? thread.Progress : Errno.EFAULT;
@@ -232,8 +235,9 @@ internal abstract partial class ConnectionSocket : Socket
     /// case), ENOBUFS for a message.
     /// </summary>
     private Errno Append(
-        Kernel kernel, SegmentQueue queue, ref IoBuffer buffer, int wanted, UCred credentials, ref OutgoingMessage message, out int appended)
+        Kernel kernel, ConnectionSocket receiver, ref IoBuffer buffer, int wanted, UCred credentials, ref OutgoingMessage message, out int appended)
     {
+        var queue = receiver.Received;
         if (!KeepsBoundaries && message.Rights is null && queue.Extensible(credentials) is { } last)
         {
             appended = buffer.CopyTo(last.Data.AsSpan(last.End, Math.Min(wanted, last.Data.Length - last.End)));
@@ -262,7 +266,7 @@ internal abstract partial class ConnectionSocket : Socket
         segment.Credentials = credentials;
         segment.Rights = message.Rights;
         message.Rights = null;
-        if (segment.Rights is not null) kernel.Sockets.RightsInFlight += segment.Rights.Count;
+        if (segment.Rights is not null) kernel.Sockets.OnRightsQueued(receiver, segment.Rights.Count);
         queue.Add(segment);
         return Errno.None;
     }

@@ -109,7 +109,10 @@ internal static class ControlMessages
     {
         int count = data.Length / sizeof(int);
         if ((message.Rights?.Count ?? 0) + count > MaximumRights) return Errno.EINVAL;
-        ulong inFlight = (ulong)(thread.Kernel.Sockets.RightsInFlight + count);
+        var sockets = thread.Kernel.Sockets;
+        ulong most = thread.Process.ResourceLimits.Soft(ResourceLimit.RLIMIT_NOFILE);
+        if ((ulong)(sockets.RightsInFlight + count) > most) sockets.Collect(thread.Kernel);
+        ulong inFlight = (ulong)(sockets.RightsInFlight + count);
         if (inFlight > thread.Process.ResourceLimits.Soft(ResourceLimit.RLIMIT_NOFILE)) return Errno.ETOOMANYREFS;
         for (int i = 0; i < count; i++)
         {

@@ -138,7 +138,8 @@ internal sealed partial class NetlinkSocket : Socket
         _received.Clear();
     }
 
-    private void Deliver(byte[] datagram)
+    /// <summary>Queues a datagram of the kernel.</summary>
+    internal void Deliver(byte[] datagram)
     {
         if (_bytes + datagram.Length > Settings.ReceiveBuffer)
         {

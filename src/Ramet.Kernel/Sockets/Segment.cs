@@ -53,9 +53,8 @@ internal sealed partial class Segment
     public void ReleaseRights(Kernel kernel)
     {
         if (Rights is null) return;
-        kernel.Sockets.RightsInFlight -= Rights.Count;
         var rights = Rights;
         Rights = null;
-        foreach (var description in rights) description.Release(kernel);
+        kernel.Sockets.Drop(kernel, rights);
     }
 }

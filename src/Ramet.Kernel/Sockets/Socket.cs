@@ -30,6 +30,9 @@ public abstract partial class Socket : FileDescription
     /// <summary>Address family (SO_DOMAIN).</summary>
     public AddressFamily Family { get; private set; }
 
+    /// <summary>What was sent to it and not received yet; null for kinds of sockets that descriptions cannot be sent to.</summary>
+    internal virtual SegmentQueue? Messages => null;
+
     /// <summary>Type (SO_TYPE).</summary>
     public SocketType Type { get; private set; }
 

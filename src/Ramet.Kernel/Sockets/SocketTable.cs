@@ -20,7 +20,4 @@ public sealed partial class SocketTable
 
     /// <summary>Port ids of netlink sockets.</summary>
     internal HashSet<uint> NetlinkPorts { get; private set; } = [];
-
-    /// <summary>Descriptions in messages that nobody has received yet.</summary>
-    internal int RightsInFlight { get; set; }
 }

@@ -115,5 +115,6 @@ internal sealed partial class UnixConnectionSocket : ConnectionSocket
         State = ConnectionState.Closed;
         Received.Clear(kernel);
         _queue.Wake();
+        kernel.Sockets.OnClosed(kernel, this);
     }
 }

@@ -14,6 +14,10 @@ internal sealed partial class UnixDatagramSocket : Socket
 
     private UnixName _name = new();
     private SegmentQueue _received = new();
+
+    /// <inheritdoc/>
+    internal override SegmentQueue? Messages => _received;
+
     private UnixDatagramSocket? _peer;
     private List<UnixDatagramSocket> _connectedHere = [];
     private bool _receiveShutdown;
@@ -92,7 +96,7 @@ internal sealed partial class UnixDatagramSocket : Socket
         segment.Source = _name.IsBound ? _name.Sockaddr : null;
         segment.Rights = message.Rights;
         message.Rights = null;
-        if (segment.Rights is not null) thread.Kernel.Sockets.RightsInFlight += segment.Rights.Count;
+        if (segment.Rights is not null) thread.Kernel.Sockets.OnRightsQueued(target, segment.Rights.Count);
         target._received.Add(segment);
         target._queue.Wake(Readiness.In);
         return length;
@@ -168,6 +172,7 @@ internal sealed partial class UnixDatagramSocket : Socket
         WakeSenders();
         foreach (var sender in _connectedHere) sender._queue.Wake();
         SetPeer(null);
+        kernel.Sockets.OnClosed(kernel, this);
     }
 
     private Errno FindTarget(PosixThread thread, ReadOnlySpan<byte> address, out UnixDatagramSocket? target)

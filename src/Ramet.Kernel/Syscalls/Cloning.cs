@@ -8,7 +8,7 @@ namespace Ramet.Kernel.Syscalls;
 /// <summary>New threads and processes, and their ends.</summary>
 internal static class Cloning
 {
-    [Syscall(SyscallNumber.clone, Missing = "namespaces (EPERM), CLONE_PTRACE")]
+    [Syscall(SyscallNumber.clone, Missing = "namespaces of users, ids, network and IPC (EPERM), CLONE_PTRACE")]
     internal static SyscallResult Clone(PosixThread thread, CloneFlags flags, UserAddress stack, UserAddress parentTid, UserAddress childTid, ulong tls)
     {
         if (thread.Resuming) return WaitForVfork(thread);
@@ -20,7 +20,7 @@ internal static class Cloning
                 flags & (CloneFlags)uint.MaxValue & ~CloneFlags.CSIGNAL, (int)(flags & CloneFlags.CSIGNAL), stack.Value, parentTid.Value, childTid.Value, tls, parentTid.Value));
     }
 
-    [Syscall(SyscallNumber.clone3, Missing = "namespaces (EPERM), set_tid, CLONE_INTO_CGROUP")]
+    [Syscall(SyscallNumber.clone3, Missing = "namespaces of users, ids, network and IPC (EPERM), set_tid, CLONE_INTO_CGROUP")]
     internal static SyscallResult Clone3(PosixThread thread, UserAddress uargs, ulong size)
     {
         if (thread.Resuming) return WaitForVfork(thread);
@@ -81,6 +81,24 @@ internal static class Cloning
         thread.Progress = child.Tid;
         thread.ResumeState = child.VforkDone;
         return thread.BlockUninterruptible(child.VforkDone);
+    }
+
+    [Syscall(SyscallNumber.unshare, Missing = "namespaces of users, ids, network and IPC (EPERM)")]
+    internal static SyscallResult Unshare(PosixThread thread, CloneFlags flags)
+    {
+        const CloneFlags OfProcesses = CloneFlags.CLONE_THREAD | CloneFlags.CLONE_SIGHAND | CloneFlags.CLONE_VM;
+        const CloneFlags Known = OfProcesses | CloneFlags.Namespaces | CloneFlags.CLONE_FS | CloneFlags.CLONE_FILES | CloneFlags.CLONE_SYSVSEM;
+        if ((flags & ~Known) != 0) return Errno.EINVAL;
+        if ((flags & (OfProcesses | CloneFlags.CLONE_NEWUSER)) != 0 && thread.Process.Threads.Count > 1) return Errno.EINVAL;
+        var error = thread.MayUnshare(flags);
+        return error != Errno.None ? error : thread.Unshare(flags);
+    }
+
+    [Syscall(SyscallNumber.setns, Missing = "always EPERM: namespaces cannot be entered from outside")]
+    internal static SyscallResult SetNs(PosixThread thread, int fd, CloneFlags type)
+    {
+        if (thread.Files.Get(fd) is not { } description) return Errno.EBADF;
+        return description is PidFd ? Errno.EPERM : Errno.EINVAL;
     }
 
     /// <summary>Whether a descriptor of the child can be made and stored: known before there is a child. EINVAL, EMFILE, EFAULT.</summary>

@@ -187,6 +187,6 @@ internal static class CredentialCalls
         if (changed.EffectiveUid == old.EffectiveUid && changed.EffectiveGid == old.EffectiveGid) return;
         // A process that changes its user does not want to be looked at, nor to be killed for its parent's end by accident.
         thread.Process.Dumpable = 0;
-        thread.Process.ParentDeathSignal = 0;
+        thread.ParentDeathSignal = 0;
     }
 }

@@ -122,6 +122,7 @@ internal static class Descriptors
         if (!dentry.Inode.IsRegular) return Errno.EINVAL;
         if (dentry.Mount.IsReadOnly) return Errno.EROFS;
         error = Permissions.Check(thread, dentry.Inode, AccessMode.W_OK);
+        if (error == Errno.None) error = dentry.Inode.CheckWritable();
         if (error == Errno.None) error = CheckLength(thread, dentry.Inode, length);
         if (error == Errno.None) error = dentry.Inode.Truncate(thread, length);
         if (error == Errno.None) thread.Kernel.Watches.OnFile(dentry, dentry.Inode, InotifyMask.IN_MODIFY);
@@ -140,7 +141,7 @@ internal static class Descriptors
         return error;
     }
 
-    [Syscall(SyscallNumber.fallocate, Missing = "FALLOC_FL_COLLAPSE_RANGE, FALLOC_FL_INSERT_RANGE")]
+    [Syscall(SyscallNumber.fallocate)]
     internal static SyscallResult FAllocate(PosixThread thread, int fd, FallocateMode mode, long offset, long length)
     {
         if (thread.Files.Get(fd) is not { CanWrite: true } description) return Errno.EBADF;

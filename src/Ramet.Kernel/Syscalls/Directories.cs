@@ -88,7 +88,7 @@ internal static class Directories
     {
         var directory = thread.FileSystem.WorkingDirectory;
         if (directory.IsUnlinked) return Errno.ENOENT;
-        string path = directory.GetPath(thread.FileSystem.Root) ?? "(unreachable)" + directory.GetPath(thread.Kernel.Mounts.Root);
+        string path = directory.GetPath(thread.FileSystem.Root) ?? "(unreachable)" + (directory.GetPath(thread.FileSystem.Namespace.Root) ?? "/");
         byte[] bytes = Encoding.Latin1.GetBytes(path + '\0');
         if (bytes.Length > UserMemory.PathMax) return Errno.ENAMETOOLONG;
         if ((ulong)bytes.Length > size) return Errno.ERANGE;

@@ -124,6 +124,7 @@ internal static class ExtendedAttributes
             return write ? Errno.EPERM : Errno.ENODATA;
         }
 
+        if (name == FileCapabilities.Attribute && write) return thread.Credentials.HasCapability(Capability.CAP_SETFCAP) ? Errno.None : Errno.EPERM;
         if (name.StartsWith("security.", StringComparison.Ordinal))
             return write && !thread.Credentials.HasCapability(Capability.CAP_SYS_ADMIN) ? Errno.EPERM : Errno.None;
         if (!name.StartsWith("user.", StringComparison.Ordinal) || name.Length == 5) return Errno.EOPNOTSUPP;
@@ -143,6 +144,7 @@ internal static class ExtendedAttributes
         if (inode.ExtendedAttributes is not { } attributes) return Errno.EOPNOTSUPP;
         byte[] bytes = new byte[size];
         if (thread.Memory.User.Read(value, bytes) != bytes.Length) return Errno.EFAULT;
+        if (name == FileCapabilities.Attribute && !FileCapabilities.IsValid(bytes)) return Errno.EINVAL;
         bool exists = attributes.TryGetValue(name, out byte[]? previous);
         if (exists && (flags & XattrFlags.XATTR_CREATE) != 0) return Errno.EEXIST;
         if (!exists && (flags & XattrFlags.XATTR_REPLACE) != 0) return Errno.ENODATA;

@@ -39,6 +39,7 @@ internal static class LimitCalls
             if (wanted.rlim_max > old.rlim_max && !thread.Credentials.HasCapability(Capability.CAP_SYS_RESOURCE)) return Errno.EPERM;
             limits.Set(resource, wanted.rlim_cur, wanted.rlim_max);
             if (resource == ResourceLimit.RLIMIT_CPU) process.WatchCpuLimit();
+            if (resource == ResourceLimit.RLIMIT_STACK && process.Leader is { } leader) leader.Memory.StackLimit = wanted.rlim_cur;
         }
 
         return old_limit.IsNull || thread.Memory.User.TryWrite(old_limit, old) ? 0 : Errno.EFAULT;

@@ -97,11 +97,13 @@ internal static class Links
     internal static SyscallResult RenameAt(PosixThread thread, int dirfd, UserPath path, int newDirfd, UserPath newPath) =>
         RenameAt2(thread, dirfd, path, newDirfd, newPath, RenameFlags.None);
 
-    [Syscall(SyscallNumber.renameat2, Missing = "RENAME_WHITEOUT")]
+    [Syscall(SyscallNumber.renameat2)]
     internal static SyscallResult RenameAt2(PosixThread thread, int dirfd, UserPath path, int newDirfd, UserPath newPath, RenameFlags flags)
     {
-        const RenameFlags Both = RenameFlags.RENAME_NOREPLACE | RenameFlags.RENAME_EXCHANGE;
-        if ((flags & ~Both) != 0 || (flags & Both) == Both) return Errno.EINVAL;
+        const RenameFlags Others = RenameFlags.RENAME_NOREPLACE | RenameFlags.RENAME_WHITEOUT;
+        if ((flags & ~(Others | RenameFlags.RENAME_EXCHANGE)) != 0) return Errno.EINVAL;
+        if ((flags & RenameFlags.RENAME_EXCHANGE) != 0 && (flags & Others) != 0) return Errno.EINVAL;
+        if ((flags & RenameFlags.RENAME_WHITEOUT) != 0 && !thread.Credentials.HasCapability(Capability.CAP_MKNOD)) return Errno.EPERM;
         var error = PathArguments.ResolveParent(thread, dirfd, path, out var from);
         if (error != Errno.None) return error;
         error = PathArguments.ResolveParent(thread, newDirfd, newPath, out var to);

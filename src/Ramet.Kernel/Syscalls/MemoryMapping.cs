@@ -10,7 +10,7 @@ internal static class MemoryMapping
 {
     private const ulong PageMask = GuestMemory.PageSize - 1;
 
-    [Syscall(SyscallNumber.mmap, Missing = "MAP_HUGETLB, MAP_GROWSDOWN does not grow")]
+    [Syscall(SyscallNumber.mmap, Missing = "MAP_HUGETLB")]
     internal static SyscallResult Mmap(PosixThread thread, UserAddress addr, ulong length, MemoryProtection prot, MappingFlags flags, int fd, long offset)
     {
         var type = flags & MappingFlags.MAP_TYPE;
@@ -61,7 +61,8 @@ internal static class MemoryMapping
                 Dentry = dentry,
                 MayWrite = mayWrite,
                 AreaFlags = ((flags & MappingFlags.MAP_NORESERVE) != 0 ? AreaFlags.NoReserve : AreaFlags.None)
-                    | ((flags & MappingFlags.MAP_LOCKED) != 0 ? AreaFlags.Locked : AreaFlags.None),
+                    | ((flags & MappingFlags.MAP_LOCKED) != 0 ? AreaFlags.Locked : AreaFlags.None)
+                    | ((flags & MappingFlags.MAP_GROWSDOWN) != 0 && source is null ? AreaFlags.GrowsDown : AreaFlags.None),
             },
             out ulong address);
         return error == Errno.None ? (long)address : error;
@@ -77,10 +78,22 @@ internal static class MemoryMapping
     [Syscall(SyscallNumber.munmap)]
     internal static SyscallResult Munmap(PosixThread thread, UserAddress addr, ulong length) => thread.Memory.Unmap(addr.Value, length);
 
-    [Syscall(SyscallNumber.mprotect, Missing = "PROT_GROWSDOWN and PROT_GROWSUP")]
+    [Syscall(SyscallNumber.mprotect)]
     internal static SyscallResult Mprotect(PosixThread thread, UserAddress addr, ulong length, MemoryProtection prot)
     {
         const MemoryProtection Known = MemoryProtection.PROT_READ | MemoryProtection.PROT_WRITE | MemoryProtection.PROT_EXEC | MemoryProtection.PROT_SEM;
+        const MemoryProtection GrowsDown = (MemoryProtection)0x01000000;
+        const MemoryProtection GrowsUp = (MemoryProtection)0x02000000;
+        if ((prot & GrowsDown) != 0 && (prot & GrowsUp) == 0 && (prot & ~(Known | GrowsDown)) == 0 && length > 0 && (addr.Value & PageMask) == 0)
+        {
+            // From the start of the mapping on, which must be one that grows down.
+            if (thread.Memory.FindArea(addr.Value) is not { } area) return Errno.ENOMEM;
+            if ((area.Flags & AreaFlags.GrowsDown) == 0) return Errno.EINVAL;
+            ulong more = addr.Value - area.Start;
+            return thread.Memory.Protect(area.Start, length + more, prot & ~(MemoryProtection.PROT_SEM | GrowsDown));
+        }
+
+        // Nothing grows up on x86.
         return (prot & ~Known) != 0 ? Errno.EINVAL : thread.Memory.Protect(addr.Value, length, prot & ~MemoryProtection.PROT_SEM);
     }
 

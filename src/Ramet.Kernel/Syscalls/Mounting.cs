@@ -11,7 +11,7 @@ internal static class Mounting
 {
     private const int MaxMounts = 1024;
 
-    [Syscall(SyscallNumber.mount, Missing = "file systems other than tmpfs, proc, sysfs and bind mounts; propagation is accepted and there is none")]
+    [Syscall(SyscallNumber.mount, Missing = "file systems other than tmpfs, proc, sysfs, mqueue, devpts (always the same) and bind mounts; propagation is accepted and there is none")]
     internal static SyscallResult Mount(PosixThread thread, UserPath source, UserPath target, UserPath type, MountFlags flags, UserAddress data)
     {
         const MountFlags Propagation = MountFlags.MS_PRIVATE | MountFlags.MS_SLAVE | MountFlags.MS_SHARED | MountFlags.MS_UNBINDABLE;
@@ -19,6 +19,9 @@ internal static class Mounting
         var error = PathArguments.Resolve(thread, PathArguments.CurrentDirectory, target, WalkFlags.None, out var place);
         if (error != Errno.None) return error;
         var mounts = thread.Kernel.Mounts;
+        var space = thread.FileSystem.Namespace;
+        // A place in another namespace can be reached through an open directory, but not be changed.
+        if (place.Mount.Namespace != space) return Errno.EINVAL;
         if ((flags & MountFlags.MS_REMOUNT) != 0)
         {
             if (place.Parent is not null) return Errno.EINVAL;
@@ -28,9 +31,10 @@ internal static class Mounting
         }
 
         if ((flags & Propagation) != 0) return place.Parent is null ? 0 : Errno.EINVAL;
-        if (mounts.Mounts.Count >= MaxMounts) return Errno.ENOSPC;
+        place = place.Down;
+        if ((flags & MountFlags.MS_MOVE) != 0) return Move(thread, source, place);
+        if (space.Mounts.Count >= MaxMounts) return Errno.ENOSPC;
         if ((flags & MountFlags.MS_BIND) != 0) return Bind(thread, source, place, flags);
-        if ((flags & MountFlags.MS_MOVE) != 0) return Errno.EINVAL;
 
         error = thread.Memory.User.ReadPath(type, out string typeName);
         if (error != Errno.None) return error;
@@ -43,6 +47,8 @@ internal static class Mounting
             "tmpfs" or "ramfs" => new TmpfsFileSystem(thread.Kernel, typeName, ModeOption(options)),
             "proc" => new ProcFileSystem(thread.Kernel),
             "sysfs" => new SysFileSystem(thread.Kernel),
+            "mqueue" => thread.Kernel.MessageQueues,
+            "devpts" => thread.Kernel.Terminals.FileSystem,
             _ => null,
         };
         if (made is null) return Errno.ENODEV;
@@ -58,9 +64,10 @@ internal static class Mounting
         var walk = (flags & UnmountFlags.UMOUNT_NOFOLLOW) != 0 ? WalkFlags.NoFollow : WalkFlags.None;
         var error = PathArguments.Resolve(thread, PathArguments.CurrentDirectory, target, walk, out var dentry);
         if (error != Errno.None) return error;
-        if (dentry.Parent is not null || dentry.Mount.MountPoint is null) return Errno.EINVAL;
+        var space = thread.FileSystem.Namespace;
+        if (dentry.Parent is not null || dentry.Mount.MountPoint is null || dentry.Mount.Namespace != space) return Errno.EINVAL;
         bool detach = (flags & UnmountFlags.MNT_DETACH) != 0;
-        return !detach && IsBusy(thread.Kernel, dentry.Mount) ? Errno.EBUSY : thread.Kernel.Mounts.Remove(dentry.Mount, detach);
+        return !detach && IsBusy(thread.Kernel, dentry.Mount) ? Errno.EBUSY : space.Remove(dentry.Mount, detach);
     }
 
     [Syscall(SyscallNumber.memfd_create, Missing = "MFD_HUGETLB")]
@@ -100,9 +107,44 @@ internal static class Mounting
         if (error != Errno.None) return error;
         if (from.Mount.IsAnonymous) return Errno.EINVAL;
         if (from.Inode.IsDirectory != place.Inode.IsDirectory) return Errno.ENOTDIR;
-        var mount = thread.Kernel.Mounts.Add(from.Mount.FileSystem, place, from.Mount.Flags, from.Mount.Source, from.Inode);
-        string below = from.GetPath(from.Mount.Root) ?? "/";
-        mount.RootPath = from.Mount.RootPath == "/" ? below : from.Mount.RootPath + (below == "/" ? "" : below);
+        return thread.Kernel.Mounts.Bind(from, place, (flags & MountFlags.MS_REC) != 0, MaxMounts);
+    }
+
+    private static SyscallResult Move(PosixThread thread, UserPath source, Dentry place)
+    {
+        var error = PathArguments.Resolve(thread, PathArguments.CurrentDirectory, source, WalkFlags.None, out var from);
+        if (error != Errno.None) return error;
+        if (from.Parent is not null) return Errno.EINVAL;
+        if (from.Inode.IsDirectory != place.Inode.IsDirectory) return Errno.ENOTDIR;
+        return thread.FileSystem.Namespace.Move(from.Mount, place);
+    }
+
+    [Syscall(SyscallNumber.pivot_root)]
+    internal static SyscallResult PivotRoot(PosixThread thread, UserPath newRoot, UserPath putOld)
+    {
+        if (!thread.Credentials.HasCapability(Capability.CAP_SYS_ADMIN)) return Errno.EPERM;
+        var error = PathArguments.Resolve(thread, PathArguments.CurrentDirectory, newRoot, WalkFlags.None, out var root);
+        if (error != Errno.None) return error;
+        error = PathArguments.Resolve(thread, PathArguments.CurrentDirectory, putOld, WalkFlags.None, out var place);
+        if (error != Errno.None) return error;
+        if (!root.Inode.IsDirectory || !place.Inode.IsDirectory) return Errno.ENOTDIR;
+        var space = thread.FileSystem.Namespace;
+        var old = thread.FileSystem.Root;
+        place = place.Down;
+        if (root.Mount.Namespace != space || place.Mount.Namespace != space || old.Mount.Namespace != space) return Errno.EINVAL;
+        if (root.IsUnlinked) return Errno.ENOENT;
+        if (root.Mount == old.Mount || place.Mount == old.Mount) return Errno.EBUSY;
+        // Both roots must be those of mounts, and the place for the old one within the new one.
+        if (old.Parent is not null || root.Parent is not null || root.Mount.MountPoint is null) return Errno.EINVAL;
+        if (!MountNamespace.IsBelow(place, root.Mount) || !MountNamespace.IsBelow(root.Mount.MountPoint, old.Mount)) return Errno.EINVAL;
+        space.Pivot(old.Mount, root.Mount, place);
+        foreach (var other in thread.Kernel.Processes.All.SelectMany(process => process.Threads))
+        {
+            if (other.FileSystem.Namespace != space) continue;
+            if (other.FileSystem.Root == old) other.FileSystem.Root = root;
+            if (other.FileSystem.WorkingDirectory == old) other.FileSystem.WorkingDirectory = root;
+        }
+
         return 0;
     }
 

@@ -178,6 +178,11 @@ internal static class OpenClose
         if (device && (dentry.Mount.Flags & MountFlags.MS_NODEV) != 0) return Errno.EACCES;
         if (writes && dentry.Mount.IsReadOnly && (inode.IsRegular || inode.IsDirectory)) return Errno.EROFS;
         if (created) return Errno.None;
+        if (writes && inode.CheckWritable() is var busy && busy != Errno.None)
+        {
+            var denied = Permissions.Check(thread, inode, AccessMode.W_OK);
+            return denied != Errno.None ? denied : busy;
+        }
 
         // Access mode 3 is read and write permission with neither read nor write: for ioctl only.
         var mask = access switch

@@ -15,7 +15,7 @@ internal static class PrctlCalls
     private const int PR_CAP_AMBIENT_LOWER = 3;
     private const int PR_CAP_AMBIENT_CLEAR_ALL = 4;
 
-    [Syscall(SyscallNumber.prctl, Missing = "PR_SET_MM (EPERM), names of anonymous memory (accepted), tagged addresses, speculation and core scheduling")]
+    [Syscall(SyscallNumber.prctl, Missing = "PR_SET_MM (EPERM), tagged addresses, speculation and core scheduling")]
     internal static SyscallResult Prctl(PosixThread thread, PrctlOperation option, ulong arg2, ulong arg3, ulong arg4, ulong arg5)
     {
         var process = thread.Process;
@@ -29,10 +29,10 @@ internal static class PrctlCalls
                 return GetName(thread, new UserAddress(arg2));
             case PrctlOperation.PR_SET_PDEATHSIG:
                 if (arg2 > Signal.SIGRTMAX) return Errno.EINVAL;
-                process.ParentDeathSignal = (int)arg2;
+                thread.ParentDeathSignal = (int)arg2;
                 return 0;
             case PrctlOperation.PR_GET_PDEATHSIG:
-                return user.TryWrite(new UserAddress(arg2), process.ParentDeathSignal) ? 0 : Errno.EFAULT;
+                return user.TryWrite(new UserAddress(arg2), thread.ParentDeathSignal) ? 0 : Errno.EFAULT;
             case PrctlOperation.PR_GET_DUMPABLE:
                 return process.Dumpable;
             case PrctlOperation.PR_SET_DUMPABLE:
@@ -75,7 +75,7 @@ internal static class PrctlCalls
                 // PR_TSC_ENABLE.
                 return user.TryWrite(new UserAddress(arg2), 1) ? 0 : Errno.EFAULT;
             case PrctlOperation.PR_SET_VMA:
-                return arg2 == 0 ? 0 : Errno.EINVAL;
+                return arg2 == 0 ? NameMemory(thread, arg3, arg4, new UserAddress(arg5)) : Errno.EINVAL;
             case PrctlOperation.PR_SET_MM:
                 return Errno.EPERM;
             default:
@@ -152,6 +152,22 @@ internal static class PrctlCalls
             default:
                 return Errno.EINVAL;
         }
+    }
+
+    /// <summary>PR_SET_VMA_ANON_NAME: at most 79 printable characters, without \ ` $ [ ].</summary>
+    private static SyscallResult NameMemory(PosixThread thread, ulong address, ulong length, UserAddress name)
+    {
+        const int MaxName = 80;
+        string? text = null;
+        if (!name.IsNull)
+        {
+            var error = thread.Memory.User.ReadString(name, out text, MaxName);
+            if (error != Errno.None) return error == Errno.ENAMETOOLONG ? Errno.EINVAL : error;
+            foreach (char c in text)
+                if (c is < ' ' or > '~' or '\\' or '`' or '$' or '[' or ']') return Errno.EINVAL;
+        }
+
+        return thread.Memory.NameRange(address, length, text);
     }
 
     private static SyscallResult SetName(PosixThread thread, UserAddress address)

@@ -257,7 +257,9 @@ internal static class SignalCalls
     private static bool MaySignal(PosixThread thread, Process process, int signal)
     {
         var sender = thread.Credentials;
-        if (process == thread.Process || sender.HasCapability(Capability.CAP_KILL) || process.Leader is not { } leader) return true;
+        if (process == thread.Process || sender.HasCapability(Capability.CAP_KILL)) return true;
+        // Process 1 is the kernel's own and has no thread; it is root's.
+        if (process.Leader is not { } leader) return process.Pid != 1;
         var target = leader.Credentials;
         return sender.EffectiveUid == target.Uid || sender.EffectiveUid == target.SavedUid || sender.Uid == target.Uid || sender.Uid == target.SavedUid
             || (signal == Signal.SIGCONT && process.Session == thread.Process.Session);

@@ -9,7 +9,7 @@ namespace Ramet.Kernel.Syscalls;
 internal static class SystemCalls
 {
     /// <summary>The release that programs see: that of the Linux whose calls these are.</summary>
-    internal const string Release = "6.6.0-ramet";
+    internal const string Release = "6.12.0-ramet";
 
     /// <summary>The version that programs see.</summary>
     internal const string Version = "#1 SMP PREEMPT_DYNAMIC Ramet";
@@ -21,7 +21,7 @@ internal static class SystemCalls
     {
         Span<byte> bytes = stackalloc byte[6 * (NameLength + 1)];
         bytes.Clear();
-        ReadOnlySpan<string> names = ["Linux", thread.Kernel.HostName, Release, Version, "x86_64", thread.Kernel.DomainName];
+        ReadOnlySpan<string> names = ["Linux", thread.Uts.HostName, Release, Version, "x86_64", thread.Uts.DomainName];
         for (int i = 0; i < names.Length; i++) Encoding.Latin1.GetBytes(names[i].AsSpan(0, Math.Min(names[i].Length, NameLength)), bytes[(i * (NameLength + 1))..]);
         return thread.Memory.User.Write(buf, bytes) == bytes.Length ? 0 : Errno.EFAULT;
     }
@@ -30,7 +30,7 @@ internal static class SystemCalls
     internal static SyscallResult Sethostname(PosixThread thread, UserAddress name, int len)
     {
         var error = ReadName(thread, name, len, out string text);
-        if (error == Errno.None) thread.Kernel.HostName = text;
+        if (error == Errno.None) thread.Uts.HostName = text;
         return error;
     }
 
@@ -38,7 +38,7 @@ internal static class SystemCalls
     internal static SyscallResult Setdomainname(PosixThread thread, UserAddress name, int len)
     {
         var error = ReadName(thread, name, len, out string text);
-        if (error == Errno.None) thread.Kernel.DomainName = text;
+        if (error == Errno.None) thread.Uts.DomainName = text;
         return error;
     }
 

@@ -14,7 +14,7 @@ internal static class TimerFdSyscalls
         return DescriptorPair.InstallOne(thread, new TimerFd(thread.Kernel, clock, flags), (flags & TimerFdFlags.TFD_CLOEXEC) != 0);
     }
 
-    [Syscall(SyscallNumber.timerfd_settime, Missing = "TFD_TIMER_CANCEL_ON_SET never cancels: the clock of a sandbox cannot be set")]
+    [Syscall(SyscallNumber.timerfd_settime)]
     public static SyscallResult TimerFdSetTime(PosixThread thread, int fd, TimerFdFlags flags, UserAddress newValue, UserAddress oldValue)
     {
         var memory = thread.Memory.User;

@@ -98,9 +98,9 @@ internal static class Waiting
             0x7F => (Process.CLD_STOPPED, status >> 8),
             _ when status == 0xFFFF => (Process.CLD_CONTINUED, Signal.SIGCONT),
             0 => (Process.CLD_EXITED, status >> 8),
-            _ => ((status & 0x80) != 0 ? Process.CLD_DUMPED : Process.CLD_KILLED, status & 0x7F),
+            _ => (Process.CLD_KILLED, status & 0x7F),
         };
-        return new SignalInfo { Signal = Signal.SIGCHLD, Code = code, Pid = child.Pid, Value = (uint)value };
+        return new SignalInfo { Signal = Signal.SIGCHLD, Code = code, Pid = child.Pid, Uid = (int)child.Uid, Value = (uint)value };
     }
 
     private static SyscallResult Wait(

@@ -57,6 +57,18 @@ public sealed partial class InProcessSandboxHost : ISandboxHost
         }
     }
 
+    /// <summary>Takes a template that is loaded, and makes its pool for a tenant.</summary>
+    internal void Add(Template template, string tenant)
+    {
+        _pools.FillSpare(template);
+        _pools.Rent(tenant, template);
+        _pools.Return(tenant, template.Manifest.Name);
+        _templates[template.Manifest.Name] = template;
+    }
+
+    /// <summary>Runs code on this thread.</summary>
+    internal HostedExecResult Execute(string tenant, HostedExec exec, CancellationToken cancellationToken) => Execute(tenant, Find(exec.Template), exec, cancellationToken);
+
     /// <inheritdoc/>
     public Task<HostedExecResult> ExecuteAsync(string tenant, HostedExec exec, CancellationToken cancellationToken)
     {

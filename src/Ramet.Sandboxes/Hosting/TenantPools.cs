@@ -8,6 +8,9 @@ public sealed record TenantPoolOptions
     /// <summary>Sizes of each pool.</summary>
     public SandboxPoolOptions Pool { get; init; } = new();
 
+    /// <summary>Whether a spare pool stands ready for the next tenant.</summary>
+    public bool KeepsSpare { get; init; } = true;
+
     /// <summary>A pool that nobody has used for this long goes.</summary>
     public TimeSpan IdleTime { get; init; } = TimeSpan.FromMinutes(5);
 }
@@ -67,7 +70,7 @@ internal sealed class TenantPools(SandboxEngine engine, TenantPoolOptions option
             pool = entry.Pool;
         }
 
-        if (spareTaken) engine.Threads.Run(() => FillSpare(template));
+        if (spareTaken && options.KeepsSpare) engine.Threads.Run(() => FillSpare(template));
         return pool;
     }
 

@@ -30,6 +30,7 @@ int main(int argc, char **argv)
     if (argc < 2) return 100;
     if (strcmp(argv[1], "exit") == 0) return atoi(argv[2]);
     if (strcmp(argv[1], "argc") == 0) return argc;
+    if (strcmp(argv[1], "sleep") == 0) for (;;) pause();
     if (strcmp(argv[1], "echo") == 0) {
         for (int i = 0; i < argc; i++) printf("%s|", argv[i]);
         return 0;

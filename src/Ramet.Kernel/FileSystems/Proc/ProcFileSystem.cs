@@ -130,12 +130,12 @@ internal sealed partial class ProcSystemFile : PseudoFile
     /// <inheritdoc/>
     internal override Errno Generate(PosixThread thread, out byte[] content)
     {
-        content = Encoding.Latin1.GetBytes(SystemFiles.Generate(Kernel, Path));
+        content = Encoding.Latin1.GetBytes(SystemFiles.Generate(Kernel, thread.Uts, Path));
         return Errno.None;
     }
 
     /// <inheritdoc/>
-    internal override Errno Accept(PosixThread thread, string text) => SystemFiles.Accept(Kernel, Path, text.TrimEnd('\n', '\0'));
+    internal override Errno Accept(PosixThread thread, string text) => SystemFiles.Accept(thread.Uts, Path, text.TrimEnd('\n', '\0'));
 }
 
 /// <summary>self and thread-self.</summary>

@@ -32,43 +32,10 @@ public sealed partial class SysFileSystem : PseudoFileSystem
 
     internal PathTree Tree => _tree ??= MakeTree(Math.Max(Kernel.Limits.VirtualCpus, 1));
 
-    internal string Generate(string path)
-    {
-        int cpus = Math.Max(Kernel.Limits.VirtualCpus, 1);
-        return path switch
-        {
-            "devices/system/cpu/online" or "devices/system/cpu/possible" or "devices/system/cpu/present" => SystemFiles.CpuRange(cpus) + "\n",
-            "devices/system/cpu/offline" or "devices/system/cpu/isolated" => "\n",
-            "devices/system/cpu/kernel_max" => string.Create(CultureInfo.InvariantCulture, $"{cpus - 1}\n"),
-            "devices/system/node/online" or "devices/system/node/possible" => "0\n",
-            "kernel/mm/transparent_hugepage/enabled" => "always madvise [never]\n",
-            "kernel/mm/transparent_hugepage/hpage_pmd_size" => "2097152\n",
-            _ when path.EndsWith("/topology/core_id", StringComparison.Ordinal) => path.Split('/')[3][3..] + "\n",
-            _ when path.EndsWith("/topology/physical_package_id", StringComparison.Ordinal) => "0\n",
-            _ when path.EndsWith("/online", StringComparison.Ordinal) => "1\n",
-            _ => "",
-        };
-    }
+    internal string Generate(string path) => SysFiles.Generate(Kernel, path);
 
-    private static PathTree MakeTree(int cpus)
-    {
-        const string Cpu = "devices/system/cpu/";
-        List<(string, int)> files =
-        [
-            (Cpu + "online", 0), (Cpu + "possible", 0), (Cpu + "present", 0), (Cpu + "offline", 0), (Cpu + "isolated", 0), (Cpu + "kernel_max", 0),
-            ("devices/system/node/online", 0), ("devices/system/node/possible", 0),
-            ("kernel/mm/transparent_hugepage/enabled", 0), ("kernel/mm/transparent_hugepage/hpage_pmd_size", 0),
-        ];
-        for (int i = 0; i < cpus; i++)
-        {
-            string prefix = string.Create(CultureInfo.InvariantCulture, $"{Cpu}cpu{i}/");
-            files.Add((prefix + "online", 0));
-            files.Add((prefix + "topology/core_id", 0));
-            files.Add((prefix + "topology/physical_package_id", 0));
-        }
-
-        return new PathTree(files).WithDirectory("fs/cgroup").WithDirectory("class/net").WithDirectory("block").WithDirectory("bus").WithDirectory("module");
-    }
+    private static PathTree MakeTree(int cpus) => new PathTree(SysFiles.Paths(cpus).Select(file => (file, 0)))
+        .WithDirectory("fs/cgroup").WithDirectory("block").WithDirectory("bus/cpu/devices").WithDirectory("module").WithDirectory("firmware");
 }
 
 /// <summary>A directory of /sys.</summary>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Ramet.Kernel.Processes;
 
 namespace Ramet.Kernel.FileSystems.Proc;
 
@@ -8,22 +9,18 @@ internal static class SystemFiles
 {
     private const int Writable = 0x1A4;
 
-    /// <summary>uname -r: a long-term kernel whose interfaces are the measure.</summary>
-    public const string Release = "6.12.0-ramet";
-
-    /// <summary>uname -v.</summary>
-    public const string Version = "#1 SMP PREEMPT_DYNAMIC Ramet";
+    private const string Release = Syscalls.SystemCalls.Release;
+    private const string Version = Syscalls.SystemCalls.Version;
 
     private static readonly Dictionary<string, string> Fixed = new(StringComparer.Ordinal)
     {
         ["cmdline"] = "ramet",
         ["swaps"] = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority",
         ["devices"] = "Character devices:\n  1 mem\n  5 /dev/tty\n136 pts\n\nBlock devices:",
-        ["filesystems"] = "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\toverlay\nnodev\tpipefs\nnodev\tsockfs",
+        ["filesystems"] = "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\toverlay\nnodev\tpipefs\nnodev\tsockfs\nnodev\tmqueue\nnodev\tdevpts",
         ["sys/kernel/osrelease"] = Release,
         ["sys/kernel/ostype"] = "Linux",
         ["sys/kernel/version"] = Version,
-        ["sys/kernel/domainname"] = "(none)",
         ["sys/kernel/pid_max"] = "4194304",
         ["sys/kernel/cap_last_cap"] = "40",
         ["sys/kernel/ngroups_max"] = "65536",
@@ -54,6 +51,11 @@ internal static class SystemFiles
         ["sys/vm/mmap_min_addr"] = "65536",
         ["sys/vm/swappiness"] = "0",
         ["sys/vm/nr_hugepages"] = "0",
+        ["sys/fs/mqueue/queues_max"] = "256",
+        ["sys/fs/mqueue/msg_max"] = "10",
+        ["sys/fs/mqueue/msg_default"] = "10",
+        ["sys/fs/mqueue/msgsize_max"] = "8192",
+        ["sys/fs/mqueue/msgsize_default"] = "8192",
         ["sys/fs/nr_open"] = "1048576",
         ["sys/fs/pipe-max-size"] = "1048576",
         ["sys/fs/pipe-user-pages-soft"] = "16384",
@@ -78,7 +80,7 @@ internal static class SystemFiles
 
     private static readonly string[] Changing =
     [
-        "meminfo", "cpuinfo", "uptime", "loadavg", "version", "stat", "vmstat", "sys/kernel/hostname", "sys/kernel/threads-max",
+        "meminfo", "cpuinfo", "uptime", "loadavg", "version", "stat", "vmstat", "sys/kernel/hostname", "sys/kernel/domainname", "sys/kernel/threads-max",
         "sys/kernel/random/boot_id", "sys/kernel/random/uuid", "sys/fs/file-max", "sys/fs/file-nr",
     ];
 
@@ -87,7 +89,7 @@ internal static class SystemFiles
         Fixed.Keys.Concat(Changing).Concat(IpcFiles.Paths).Order(StringComparer.Ordinal).Select(path => (path, path is "sys/kernel/hostname" or "sys/kernel/domainname" ? Writable : 0)));
 
     /// <summary>The text of a file.</summary>
-    public static string Generate(Kernel kernel, string path) => Fixed.TryGetValue(path, out string? text) ? text + "\n" : path switch
+    public static string Generate(Kernel kernel, UtsNamespace uts, string path) => Fixed.TryGetValue(path, out string? text) ? text + "\n" : path switch
     {
         "meminfo" => MemoryInformation(kernel),
         "cpuinfo" => CpuInformation(kernel),
@@ -96,7 +98,8 @@ internal static class SystemFiles
         "version" => $"Linux version {Release} (ramet) {Version}\n",
         "stat" => Statistics(kernel),
         "vmstat" => "pgfault 0\npgmajfault 0\n",
-        "sys/kernel/hostname" => kernel.HostName + "\n",
+        "sys/kernel/hostname" => uts.HostName + "\n",
+        "sys/kernel/domainname" => uts.DomainName + "\n",
         "sys/kernel/threads-max" => string.Create(CultureInfo.InvariantCulture, $"{kernel.Limits.MaxThreads}\n"),
         "sys/kernel/random/boot_id" => kernel.BootId.ToString("D") + "\n",
         "sys/kernel/random/uuid" => RandomUuid(kernel) + "\n",
@@ -107,11 +110,12 @@ internal static class SystemFiles
     };
 
     /// <summary>Takes what was written to a file.</summary>
-    public static Errno Accept(Kernel kernel, string path, string text)
+    public static Errno Accept(UtsNamespace uts, string path, string text)
     {
-        if (path != "sys/kernel/hostname") return Errno.EACCES;
+        if (path is not ("sys/kernel/hostname" or "sys/kernel/domainname")) return Errno.EACCES;
         if (text.Length > 64) return Errno.EINVAL;
-        kernel.HostName = text;
+        if (path == "sys/kernel/hostname") uts.HostName = text;
+        else uts.DomainName = text;
         return Errno.None;
     }
 

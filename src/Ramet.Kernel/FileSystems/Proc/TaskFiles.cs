@@ -19,7 +19,7 @@ internal static class TaskFiles
     /// <summary>Regular files and plain directories.</summary>
     public static readonly PathTree Tree = new PathTree(
     [
-        ("stat", 0), ("status", 0), ("statm", 0), ("maps", 0), ("smaps", 0), ("smaps_rollup", 0), ("cmdline", 0), ("environ", Owner), ("auxv", Owner),
+        ("stat", 0), ("status", 0), ("statm", 0), ("maps", 0), ("smaps", 0), ("smaps_rollup", 0), ("cmdline", 0), ("environ", Owner), ("auxv", Owner), ("mem", 0x180),
         ("comm", OwnerWrites), ("mounts", 0), ("mountinfo", 0), ("limits", 0), ("oom_score", 0), ("oom_score_adj", OwnerWrites), ("oom_adj", OwnerWrites),
         ("cgroup", 0), ("io", Owner), ("loginuid", OwnerWrites), ("sessionid", 0), ("uid_map", OwnerWrites), ("gid_map", OwnerWrites), ("setgroups", OwnerWrites),
         ("wchan", 0), ("personality", Owner), ("schedstat", 0), ("timerslack_ns", 0x1B6), ("coredump_filter", OwnerWrites),
@@ -42,6 +42,8 @@ internal static class TaskFiles
                 return new ProcPlaceLink(fileSystem, task, path, name);
             case "fd" or "fdinfo":
                 return new ProcDescriptorDirectory(fileSystem, task, path, name == "fdinfo");
+            case "mem":
+                return new ProcMemoryFile(fileSystem, task, path);
             case "task" when task.Tid == 0:
                 return new ProcThreadList(fileSystem, task, path);
         }
@@ -55,7 +57,7 @@ internal static class TaskFiles
     /// <summary>A path as links of /proc show it: from the reader's root, with " (deleted)" where that is so.</summary>
     public static string PathOf(PosixThread reader, Dentry dentry)
     {
-        string path = dentry.GetPath(reader.FileSystem.Root) ?? dentry.GetPath(reader.Kernel.Mounts.Root) ?? "/";
+        string path = dentry.GetPath(reader.FileSystem.Root) ?? dentry.GetPath(reader.FileSystem.Namespace.Root) ?? "/";
         return dentry.IsUnlinked ? path + " (deleted)" : path;
     }
 
@@ -130,7 +132,7 @@ internal static class MountFiles
     public static string Mounts(PosixThread reader)
     {
         var text = new StringBuilder();
-        foreach (var mount in reader.Kernel.Mounts.Mounts)
+        foreach (var mount in reader.FileSystem.Namespace.Mounts)
         {
             if (mount.Root.GetPath(reader.FileSystem.Root) is not { } path) continue;
             text.Append(Escape(mount.Source)).Append(' ').Append(Escape(path)).Append(' ').Append(mount.FileSystem.TypeName).Append(' ')
@@ -144,7 +146,7 @@ internal static class MountFiles
     public static string MountInfo(PosixThread reader)
     {
         var text = new StringBuilder();
-        foreach (var mount in reader.Kernel.Mounts.Mounts)
+        foreach (var mount in reader.FileSystem.Namespace.Mounts)
         {
             if (mount.Root.GetPath(reader.FileSystem.Root) is not { } path) continue;
             int parent = mount.MountPoint?.Mount.Id ?? 1;

@@ -66,6 +66,7 @@ internal static class TaskMemoryFiles
             CultureInfo.InvariantCulture,
             $"{area.Start:x8}-{area.End:x8} {r}{w}{x}{s} {offset:x8} {DeviceNumber.Major(device):x2}:{DeviceNumber.Minor(device):x2} {inode?.Number ?? 0} ");
         string? name = area.Label;
+        if (name is null && area.AnonymousName is { } given) name = area.IsShared ? $"[anon_shmem:{given}]" : $"[anon:{given}]";
         if (name is null && area.Dentry is not null) name = TaskFiles.PathOf(reader, area.Dentry);
         if (name is null && area.IsShared) name = "/dev/zero (deleted)";
         if (name is not null)

@@ -1,0 +1,118 @@
+using Ramet.Host;
+
+namespace Ramet.Kvm;
+
+/// <summary>Copies of a machine's memory at one moment, for machines that go on from there.</summary>
+public sealed unsafe partial class KvmGuestMemory
+{
+    /// <summary>A machine that starts from a delta needs one host mapping a range; more ranges than this are joined over the gaps between them.</summary>
+    private const int MaxDeltaRanges = 256;
+
+    private MemoryDelta? _delta;
+
+    /// <summary>
+    /// Copies all pages that differ, or may differ, from the template. No vCPU may run meanwhile; afterwards this machine goes on as it was. Takes about as long as copying
+    /// the written pages does, whatever the size of RAM.
+    /// </summary>
+    /// <param name="whole">All pages that are not zero, the template's too.</param>
+    /// <exception cref="HostException">The host has no memory for the copy.</exception>
+    public MemoryDelta CaptureDelta(bool whole = false)
+    {
+        var size = Size;
+        var pages = whole ? FindUsedPages(size) : FindPrivatePages(size);
+        if (_delta is { } inherited && !whole)
+            pages = Join(pages, inherited.Ranges);
+        CloseGaps(pages);
+        var file = MemoryFile.Create("ramet-branch");
+        try
+        {
+            var ranges = new DeltaRange[pages.Count];
+            ulong offset = 0;
+            for (var i = 0; i < ranges.Length; i++)
+            {
+                ranges[i] = new DeltaRange(pages[i].Address, pages[i].Length, offset);
+                offset += pages[i].Length;
+            }
+            file.SetLength((long)offset);
+            foreach (var range in ranges)
+            {
+                for (ulong done = 0; done < range.Length; done += 1 << 30)
+                {
+                    // SAFETY: the range is inside RAM, and stays mapped until Dispose.
+                    var piece = new ReadOnlySpan<byte>(_base + range.Address + done, (int)Math.Min(range.Length - done, 1 << 30));
+                    file.WriteAllAt(piece, (long)(range.Offset + done));
+                }
+            }
+            MemoryFile.Seal(file);
+            return new MemoryDelta(file, ranges, size);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Maps the pages of a delta copy-on-write over the template that it was captured on. Nothing may run yet.</summary>
+    /// <exception cref="KvmException">The host refuses, or the limit is less than the RAM that the delta belongs to.</exception>
+    internal void AttachDelta(MemoryDelta delta)
+    {
+        if (delta.Size > Limit || !TryGrow(delta.Size))
+            throw new KvmException($"The snapshot uses {delta.Size >> 20} MiB of memory, and the limit is {Limit >> 20} MiB. Raise the memory limit.");
+        foreach (var range in delta.Ranges)
+        {
+            // SAFETY: the range is inside RAM (the delta's constructor compared it with its size), which nobody runs in yet; spans of it stay valid, since it stays mapped.
+            var p = Libc.Map(_base + range.Address, (nuint)range.Length, Libc.PROT_READ | Libc.PROT_WRITE,
+                Libc.MAP_PRIVATE | Libc.MAP_NORESERVE | Libc.MAP_FIXED, delta.File.Number, (long)range.Offset);
+            if ((nint)p == -1)
+                throw KvmException.FromLastError("Mapping the memory of a snapshot");
+        }
+        GC.KeepAlive(delta);
+        _delta = delta;
+    }
+
+    private List<(ulong Address, ulong Length)> FindUsedPages(ulong end)
+    {
+        var found = new List<(ulong Address, ulong Length)>();
+        for (ulong page = 0; page < end; page += PageSize)
+        {
+            if (!IsZero(page))
+                Add(found, page, PageSize);
+        }
+        return found;
+    }
+
+    private static List<(ulong Address, ulong Length)> Join(List<(ulong Address, ulong Length)> pages, IReadOnlyList<DeltaRange> inherited)
+    {
+        var all = new List<(ulong Address, ulong Length)>(pages);
+        all.AddRange(inherited.Select(range => (range.Address, range.Length)));
+        all.Sort();
+        var joined = new List<(ulong Address, ulong Length)>();
+        foreach (var (address, length) in all)
+        {
+            if (joined.Count > 0 && joined[^1].Address + joined[^1].Length >= address)
+                joined[^1] = (joined[^1].Address, Math.Max(joined[^1].Length, address + length - joined[^1].Address));
+            else
+                joined.Add((address, length));
+        }
+        return joined;
+    }
+
+    /// <summary>Joins ranges over gaps that grow until there are few enough of them.</summary>
+    private static void CloseGaps(List<(ulong Address, ulong Length)> ranges)
+    {
+        for (ulong gap = PageSize; ranges.Count > MaxDeltaRanges; gap *= 2)
+        {
+            var kept = 0;
+            for (var i = 1; i < ranges.Count; i++)
+            {
+                var (address, length) = ranges[kept];
+                if (ranges[i].Address - (address + length) <= gap)
+                    ranges[kept] = (address, ranges[i].Address + ranges[i].Length - address);
+                else
+                    ranges[++kept] = ranges[i];
+            }
+            ranges.RemoveRange(kept + 1, ranges.Count - kept - 1);
+        }
+    }
+}

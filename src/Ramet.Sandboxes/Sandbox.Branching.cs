@@ -1,0 +1,112 @@
+using Ramet.Host;
+
+namespace Ramet.Sandboxes;
+
+/// <summary>Snapshots of a sandbox with whatever runs in it.</summary>
+public sealed partial class Sandbox
+{
+    private readonly Lock _capturing = new();
+    private bool _paused;
+
+    /// <summary>The template and image that it came from.</summary>
+    internal (Template? Template, ImageLayer Image) Origin { get; set; }
+
+    /// <summary>The snapshot whose memory it maps; null: none.</summary>
+    internal SandboxSnapshot? Base { get; set; }
+
+    /// <summary>Whether it stands still: <see cref="Pause"/>.</summary>
+    public bool IsPaused => _paused;
+
+    /// <summary>
+    /// Stands still until <see cref="Resume"/>: no virtual CPU runs, no host thread is used, and its clocks stop (CLOCK_MONOTONIC goes on from here; CLOCK_REALTIME is the host's again).
+    /// </summary>
+    /// <exception cref="SandboxException">It has ended.</exception>
+    public void Pause()
+    {
+        lock (_capturing)
+        {
+            if (_paused) return;
+            StandStill();
+            _kernel.StopClock();
+            _paused = true;
+        }
+    }
+
+    /// <summary>Goes on after <see cref="Pause"/>.</summary>
+    public void Resume()
+    {
+        lock (_capturing)
+        {
+            if (!_paused) return;
+            _paused = false;
+            _kernel.StartClock();
+            _kernel.Continue();
+        }
+    }
+
+    /// <summary>A snapshot of this moment. The sandbox stands still for as long as it takes to copy what was written since its template, and then goes on.</summary>
+    /// <param name="whole">With all of its memory, so that it does not need its template any more: to be moved to another machine.</param>
+    /// <exception cref="SandboxException">It has ended.</exception>
+    /// <exception cref="HostException">The host has no memory for it.</exception>
+    public SandboxSnapshot Capture(bool whole = false)
+    {
+        lock (_capturing)
+        {
+            long started = HostClock.MonotonicNanoseconds;
+            if (!_paused) StandStill();
+            try
+            {
+                lock (_kernel.Lock)
+                {
+                    if (_kernel.HasExited) throw Ended();
+                    byte[] state = _kernel.Save();
+                    var memory = _machine.Memory.CaptureDelta(whole);
+                    return new SandboxSnapshot(
+                        whole ? null : Origin.Template,
+                        Origin.Image,
+                        memory,
+                        state,
+                        [.. _machine.Memory.GetAttachedImageRanges().Select(range => new MemoryRange(range.Address, range.Length))],
+                        _options)
+                    {
+                        PauseNanoseconds = HostClock.MonotonicNanoseconds - started,
+                    };
+                }
+            }
+            finally
+            {
+                if (!_paused) _kernel.Continue();
+            }
+        }
+    }
+
+    /// <summary>Sandboxes that go on from this moment, as this one does. See <see cref="SandboxSnapshot"/>.</summary>
+    /// <exception cref="SandboxException">It has ended.</exception>
+    /// <exception cref="HostException">The host has no memory for them.</exception>
+    public IReadOnlyList<Sandbox> Branch(int count, SandboxOptions? options = null)
+    {
+        using var snapshot = Capture();
+        var branches = new List<Sandbox>(count);
+        try
+        {
+            for (int i = 0; i < count; i++) branches.Add(_engine.Restore(snapshot, options ?? _options, driven: false));
+            return branches;
+        }
+        catch
+        {
+            foreach (var branch in branches) branch.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Makes all host threads leave the sandbox.</summary>
+    private void StandStill()
+    {
+        if (_ended.IsSet) throw Ended();
+        _kernel.RequestStop();
+        var spin = default(SpinWait);
+        while (Volatile.Read(ref _hostThreads) > 0) spin.SpinOnce();
+    }
+
+    private static SandboxException Ended() => new("The sandbox has ended: it cannot be paused, branched or saved any more.");
+}

@@ -1,0 +1,138 @@
+using System.Buffers.Binary;
+using System.Text.Json;
+using Ramet.Host;
+using Ramet.Kvm;
+
+namespace Ramet.Sandboxes;
+
+/// <summary>
+/// A snapshot of a sandbox as a file: a header, its description as JSON, the kernel's state, and from a page boundary on the pages that differ from the template. A CRC-32C
+/// covers all of it. Written under another name, made durable, and then given its name: what has the name is whole.
+/// </summary>
+internal static class SavedSandboxFile
+{
+    private const ulong Magic = 0x31_58_42_44_4E_41_53_7F; // "\x7FSANDBX1"
+    private const int HeaderSize = 64;
+    private const int PageSize = 4096;
+    private const int PieceSize = 1 << 20;
+
+    /// <summary>Writes a snapshot. Whatever happens meanwhile, the path holds either what it held before or all of the new file.</summary>
+    /// <exception cref="HostException">The file cannot be written.</exception>
+    public static void Write(string path, SavedSandbox description, MemoryDelta memory, ReadOnlySpan<byte> state)
+    {
+        string directory = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        string temporary = Path.Combine(directory, $".tmp-{Guid.NewGuid():n}");
+        try
+        {
+            using (var file = FileDescriptor.Create(temporary, 0x180))
+            {
+                WriteTo(file, description, memory, state);
+                file.Synchronize();
+            }
+
+            File.Move(temporary, path, overwrite: true);
+            using var folder = FileDescriptor.OpenRead(directory);
+            folder.Synchronize();
+        }
+        finally
+        {
+            File.Delete(temporary);
+        }
+    }
+
+    /// <summary>The description of a saved sandbox.</summary>
+    /// <exception cref="SnapshotDamagedException">The file is not what was written.</exception>
+    public static SavedSandbox ReadDescription(string path)
+    {
+        using var mapped = MappedFile.Open(path);
+        return Parse(path, mapped).Description;
+    }
+
+    /// <summary>Loads a saved sandbox: its description, memory in a sealed memory file, and kernel state.</summary>
+    /// <exception cref="SnapshotDamagedException">The file is not what was written.</exception>
+    public static (SavedSandbox Description, MemoryDelta Memory, byte[] State) Read(string path)
+    {
+        using var mapped = MappedFile.Open(path);
+        var (description, stateOffset, stateLength, dataOffset, expected) = Parse(path, mapped);
+        uint checksum = Crc32C.Append(~0u, mapped.GetSpan(HeaderSize, (int)(dataOffset - HeaderSize)));
+        byte[] state = mapped.GetSpan(stateOffset, stateLength).ToArray();
+        var file = MemoryFile.Create("ramet-saved");
+        try
+        {
+            long length = mapped.Length - dataOffset;
+            file.SetLength(length);
+            for (long done = 0; done < length; done += PieceSize)
+            {
+                var piece = mapped.GetSpan(dataOffset + done, (int)Math.Min(PieceSize, length - done));
+                checksum = Crc32C.Append(checksum, piece);
+                file.WriteAllAt(piece, done);
+            }
+
+            if (checksum != expected) throw new SnapshotDamagedException(path);
+            MemoryFile.Seal(file);
+            ulong offset = 0;
+            var ranges = new List<DeltaRange>();
+            foreach (var range in description.Ranges)
+            {
+                ranges.Add(new DeltaRange(range.Address, range.Length, offset));
+                offset += range.Length;
+            }
+
+            return (description, new MemoryDelta(file, ranges, description.MemorySize), state);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    private static void WriteTo(FileDescriptor file, SavedSandbox description, MemoryDelta memory, ReadOnlySpan<byte> state)
+    {
+        byte[] json = JsonSerializer.SerializeToUtf8Bytes(description, SavedSandboxJson.Default.SavedSandbox);
+        long dataOffset = (HeaderSize + json.Length + state.Length + PageSize - 1) & ~(long)(PageSize - 1);
+        byte[] head = new byte[dataOffset - HeaderSize];
+        json.CopyTo(head, 0);
+        state.CopyTo(head.AsSpan(json.Length));
+        uint checksum = Crc32C.Append(~0u, head);
+        file.WriteAllAt(head, HeaderSize);
+        using var mapped = new MappedFile(memory.File, isSealed: true);
+        for (long done = 0; done < mapped.Length; done += PieceSize)
+        {
+            var piece = mapped.GetSpan(done, (int)Math.Min(PieceSize, mapped.Length - done));
+            checksum = Crc32C.Append(checksum, piece);
+            file.WriteAllAt(piece, dataOffset + done);
+        }
+
+        byte[] header = new byte[HeaderSize];
+        BinaryPrimitives.WriteUInt64LittleEndian(header, Magic);
+        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(8), checksum);
+        BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(12), json.Length);
+        BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(16), state.Length);
+        BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(24), dataOffset + mapped.Length);
+        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(32), Crc32C.Append(~0u, header.AsSpan(0, 32)));
+        file.WriteAllAt(header, 0);
+    }
+
+    private static (SavedSandbox Description, long StateOffset, int StateLength, long DataOffset, uint Checksum) Parse(string path, MappedFile mapped)
+    {
+        var header = mapped.Length >= HeaderSize ? mapped.GetSpan(0, HeaderSize) : throw new SnapshotDamagedException(path);
+        int jsonLength = BinaryPrimitives.ReadInt32LittleEndian(header[12..]);
+        int stateLength = BinaryPrimitives.ReadInt32LittleEndian(header[16..]);
+        long dataOffset = (HeaderSize + (long)jsonLength + stateLength + PageSize - 1) & ~(long)(PageSize - 1);
+        bool plausible = BinaryPrimitives.ReadUInt64LittleEndian(header) == Magic
+            && BinaryPrimitives.ReadUInt32LittleEndian(header[32..]) == Crc32C.Append(~0u, header[..32])
+            && BinaryPrimitives.ReadInt64LittleEndian(header[24..]) == mapped.Length
+            && jsonLength > 0 && stateLength > 0 && dataOffset <= mapped.Length;
+        if (!plausible) throw new SnapshotDamagedException(path);
+        try
+        {
+            var description = JsonSerializer.Deserialize(mapped.GetSpan(HeaderSize, jsonLength), SavedSandboxJson.Default.SavedSandbox) ?? throw new SnapshotDamagedException(path);
+            return (description, HeaderSize + jsonLength, stateLength, dataOffset, BinaryPrimitives.ReadUInt32LittleEndian(header[8..]));
+        }
+        catch (JsonException)
+        {
+            throw new SnapshotDamagedException(path);
+        }
+    }
+}

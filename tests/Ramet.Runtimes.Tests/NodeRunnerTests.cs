@@ -1,0 +1,197 @@
+using System.Globalization;
+using Xunit;
+
+namespace Ramet.Runtimes.Tests;
+
+/// <summary>The warm template of Node.js, in sandboxes.</summary>
+public class NodeTemplateTests(RametCli ramet)
+{
+    [Theory]
+    [InlineData("console.log(1+1)", "2\n", 0)]
+    [InlineData("console.log([1, { a: 'b' }], new Map([[1, 2]])); console.log('%s-%d', 'x', 5)", "[ 1, { a: 'b' } ] Map(1) { 1 => 2 }\nx-5\n", 0)]
+    [InlineData("process.exit(3)", "", 3)]
+    [InlineData("process.exitCode = 4; process.on('exit', (code) => console.log('bye', code))", "bye 4\n", 4)]
+    [InlineData("setTimeout(() => console.log('later'), 20); console.log('now')", "now\nlater\n", 0)]
+    [InlineData("const x = await new Promise((r) => setTimeout(r, 5, 7)); console.log(x)", "7\n", 0)]
+    [InlineData("import os, { EOL } from 'os'; import * as p from 'node:path'; console.log(os.EOL === EOL, p.sep, await import('fs') === fs)", "true / false\n", 0)]
+    [InlineData("console.log(path.join('a', 'b'), typeof require('fs').statSync, __filename, module.exports === exports, require.main)", "a/b function [eval] true undefined\n", 0)]
+    [InlineData("import('node:fs').then((fs) => console.log(typeof fs.readFileSync))", "function\n", 0)]
+    [InlineData("process.on('uncaughtException', (e) => console.log('caught', e.message)); setTimeout(() => { throw new Error('t') }, 1)", "caught t\n", 0)]
+    [InlineData("process.kill(process.pid, 'SIGTERM'); setTimeout(() => {}, 60_000)", "", 143)]
+    [InlineData("console.log(require('child_process').execSync('echo child; exec node -p 6*7').toString())", "child\n42\n\n", 0)]
+    [InlineData("fs.writeFileSync('/tmp/f', 'text'); fs.promises.readFile('/tmp/f', 'utf8').then(console.log)", "text\n", 0)]
+    [InlineData("const { Worker } = worker_threads; new Worker('require(\"worker_threads\").parentPort.postMessage(5)', { eval: true }).on('message', console.log)", "5\n", 0)]
+    [InlineData("const s = http.createServer((q, r) => r.end('served')).listen(0, async () => { console.log(await (await fetch('http://localhost:' + s.address().port)).text()); s.close(); s.closeAllConnections() })", "served\n", 0)]
+    [InlineData("console.log(process.argv.length, process.execArgv.length, Math.abs(performance.timeOrigin + performance.now() - Date.now()) < 1000, 'RAMET_CHANNEL' in process.env)", "1 0 true false\n", 0)]
+    [InlineData("let s = 0; for (let i = 0; i < 3e6; i++) s = (s + i * i) % 1000003; console.log(s)", "999718\n", 0)]
+    [InlineData("const all = []; for (let i = 0; i < 5e5; i++) all.push({ i, s: 'x' + i }); console.log(all.length, all[99].s)", "500000 x99\n", 0)]
+    [InlineData("process.stdin.on('data', () => {}).on('end', () => console.log('end of input'))", "end of input\n", 0)]
+    public void Code_runs_as_under_node(string code, string output, int exitCode) => 
+        Assert.Equal(new Outcome(exitCode, output, ""), ramet.Exec("node", code));
+
+    [Theory]
+    [InlineData("\nthrow new TypeError('oops')", "[eval]:2\nthrow new TypeError('oops')\n^\n\nTypeError: oops\n    at [eval]:2:7\n")]
+    [InlineData("const x = 1;\n  await null; null.f", "[eval]:2\n  await null; null.f\n                   ^\n\nTypeError: Cannot read properties of null (reading 'f')\n    at [eval]:2:20\n")]
+    [InlineData("Promise.reject(new Error('later'))", "[eval]:1\nPromise.reject(new Error('later'))\n               ^\n\nError: later\n    at [eval]:1:16\n")]
+    [InlineData("let a = ;", "[eval]:1\nlet a = ;\n        ^\n\nSyntaxError: Unexpected token ';'\n")]
+    [InlineData("await new Promise(() => {})", "Warning: Detected unsettled top-level await\n")]
+    public void An_uncaught_exception_is_told_with_its_place(string code, string error)
+    {
+        var outcome = ramet.Exec("node", code);
+        Assert.StartsWith(error, outcome.Error, StringComparison.Ordinal);
+        Assert.Equal(code.Contains("=> {}", StringComparison.Ordinal) ? 13 : 1, outcome.ExitCode);
+    }
+
+    [Fact]
+    public void Forks_share_no_random_numbers()
+    {
+        const string Code = """
+            const { Worker } = require('worker_threads');
+            console.log(Math.random());
+            console.log(crypto.randomBytes(8).toString('hex'));
+            console.log(crypto.randomUUID());
+            console.log(crypto.webcrypto.getRandomValues(new Uint32Array(2)).join());
+            crypto.randomBytes(8, (_, bytes) => console.log(bytes.toString('hex')));
+            new Worker("console.log(Math.random()); console.log(require('crypto').randomBytes(8).toString('hex'))", { eval: true });
+            """;
+        string[] first = ramet.Exec("node", Code).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        string[] second = ramet.Exec("node", Code).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(7, first.Length);
+        Assert.Equal(7, second.Length);
+        Assert.Empty(first.Intersect(second));
+    }
+
+    [Fact]
+    public void Math_random_is_uniform_and_looks_native()
+    {
+        const string Code = """
+            let sum = 0, low = 1, high = 0; const counts = Array(16).fill(0);
+            for (let i = 0; i < 160_000; i++) { const x = Math.random(); sum += x; low = Math.min(low, x); high = Math.max(high, x); counts[Math.floor(x * 16)]++; }
+            console.log(Math.abs(sum / 160_000 - 0.5) < 0.01, low >= 0, high < 1, counts.every((n) => n > 9_000 && n < 11_000), Math.random.name, /native code/.test(Math.random));
+            """;
+        Assert.Equal("true true true true random true\n", ramet.Exec("node", Code).Output);
+    }
+
+    [Fact]
+    public void A_file_has_its_arguments_and_its_name()
+    {
+        string file = Path.Combine(Path.GetTempPath(), $"ramet-{Guid.NewGuid():n}.mjs");
+        File.WriteAllText(file, """
+            import { basename } from 'node:path';
+            export const one = 1, [two, three = 3] = [2];
+            export default function sum() { return one + two + three; }
+            export class K { static s = 4; }
+            var nothing;
+            for (const i of [5]) { const r = await i; console.log(r); }
+            console.log(sum(), K.s, nothing, basename(import.meta.filename) === basename(process.argv[1]), process.argv.slice(2));
+            throw new Error('line 8');
+            """);
+        var outcome = ramet.Exec("node", "--flag", "-f", file);
+        File.Delete(file);
+        Assert.Equal("5\n6 4 undefined true [ '--flag' ]\n", outcome.Output);
+        Assert.StartsWith($"{file}:8\n", outcome.Error, StringComparison.Ordinal);
+        Assert.Equal(1, outcome.ExitCode);
+    }
+
+    [Fact]
+    public void The_first_output_needs_few_exits()
+    {
+        var outcome = ramet.Exec("node", "console.log(1+1)", "--stats");
+        string line = outcome.Error.Split('\n').Single(line => line.StartsWith("  exits ", StringComparison.Ordinal));
+        int exits = int.Parse(line.AsSpan("  exits ".Length), NumberStyles.Integer, CultureInfo.InvariantCulture);
+        // The check of OpenSSL's process id and its entropy, the output, the reply, and a few in reserve for V8's threads.
+        Assert.InRange(exits, 2, 20);
+    }
+}
+
+/// <summary>Sessions of the Node.js runner, as a process of this machine.</summary>
+public class NodeRunnerTests
+{
+    [Fact]
+    public void Names_stay_defined_between_the_requests_of_a_session()
+    {
+        using var runner = Start();
+        Assert.StartsWith("v", "v" + runner.Ready.GetProperty("node").GetString(), StringComparison.Ordinal);
+        Assert.Null(Run(runner, "const a = 1; let b = 2; class C { get d() { return a + b; } } function f() { return new C().d; } var v = 9"));
+        Assert.Equal("3", Run(runner, "f()"));
+        Assert.Equal("10", Run(runner, "b = 10"));
+        Assert.Equal("[ 11, 9 ]", Run(runner, "[f(), v]"));
+        // Sandboxes have the parser for these; this machine need not.
+        if (!runner.Ready.GetProperty("modules").GetBoolean()) return;
+        Assert.Equal("5", Run(runner, "const waited = await Promise.resolve(5); function g() { return waited } g()"));
+        Assert.Equal("6", Run(runner, "g() + 1"));
+        Assert.Null(Run(runner, "import { join as j } from 'node:path'"));
+        Assert.Equal("'a/b'", Run(runner, "j('a', 'b')"));
+    }
+
+    [Fact]
+    public void A_failed_request_leaves_the_session_usable_and_exit_ends_it()
+    {
+        using var runner = Start();
+        foreach (string code in new[] { "let kept = 1; throw new Error('one')", "(() => { throw new Error('two') })()", "let = ;" })
+        {
+            runner.Send(code, PythonRunner.Session);
+            Assert.Equal(1, runner.Receive().ExitCode);
+        }
+
+        Assert.Equal("1", Run(runner, "kept"));
+        // Not of any request.
+        Assert.Null(Run(runner, "setTimeout(() => { throw new Error('three') }, 1); undefined"));
+        Thread.Sleep(100);
+        runner.Send("process.exit(7)", PythonRunner.Session);
+        Assert.Equal(7, runner.Receive().ExitCode);
+        var outcome = runner.Finish();
+        Assert.Equal(7, outcome.ExitCode);
+        foreach (string word in new[] { "Error: one", "Error: two", "SyntaxError", "Error: three" }) Assert.Contains(word, outcome.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Timers_go_on_between_requests()
+    {
+        using var runner = Start();
+        Assert.Null(Run(runner, "var ticks = 0; setInterval(() => ticks++, 1); undefined"));
+        Thread.Sleep(200);
+        Assert.Equal("true", Run(runner, "ticks > 5"));
+    }
+
+    [Fact]
+    public void A_large_request_and_options_are_served()
+    {
+        using var runner = Start();
+        string code = "var text = '" + new string('x', 300_000) + "'; console.log(text.length, process.argv.slice(2), process.env.A, process.cwd())";
+        runner.Send(code, PythonRunner.Large, new { filename = "job.js", argv = new[] { "job.js", "one" }, env = new { A = "b" }, cwd = "/tmp" });
+        Assert.Equal(0, runner.Receive().ExitCode);
+        Assert.Equal(new Outcome(0, "300000 [ 'one' ] b /tmp\n", ""), runner.Finish());
+    }
+
+    [Fact]
+    public void What_is_not_a_request_is_refused()
+    {
+        using var runner = Start();
+        runner.SendRaw(new byte[100]);
+        Assert.Equal(2, runner.Receive().ExitCode);
+        Assert.Equal("2", Run(runner, "1+1"));
+    }
+
+    [Fact]
+    public void The_end_of_the_host_ends_the_runner()
+    {
+        using var runner = Start();
+        runner.HangUp();
+        Assert.Equal(0, runner.Finish().ExitCode);
+    }
+
+    private static PythonRunner Start()
+    {
+        Assert.SkipUnless(File.Exists(PythonRunner.Node), "node is not installed on this machine; the runner is tested in sandboxes alone");
+        return new PythonRunner(PythonRunner.Node, "node/runner.js", null);
+    }
+
+    private static string? Run(PythonRunner runner, string code)
+    {
+        runner.Send(code, PythonRunner.Session | PythonRunner.Value);
+        var (exitCode, details) = runner.Receive();
+        Assert.Equal(0, exitCode);
+        return details?.RootElement.GetProperty("value").GetString();
+    }
+}

@@ -1,0 +1,21 @@
+using Xunit;
+
+namespace Ramet.Runtimes.Tests;
+
+/// <summary>Python programs in a sandbox (tests/programs/python), each of which checks itself.</summary>
+public class PythonTests(RametCli ramet)
+{
+    [Theory]
+    [InlineData("processes.py", "subprocess ok\nfork ok\nspawn ok\nforkserver ok\n")]
+    [InlineData("concurrency.py", "threading ok\nasyncio ok\nssl ok\nsqlite3 ok\n")]
+    [InlineData("frames.py", "pandas ok\n")]
+    public void A_program_runs(string file, string output) => Assert.Equal(new Outcome(0, output, ""), ramet.Run("python-full", "python", "python3", file));
+
+    [Fact]
+    public void Pip_installs_a_wheel_into_a_virtual_environment_and_pytest_runs()
+    {
+        var outcome = ramet.Run("python-full", "python", "sh", "packages.sh");
+        Assert.True(outcome.ExitCode == 0, outcome.Error);
+        Assert.Equal("hello wheel\ngreeter    1.2.3\n1 failed, 3 passed\n", outcome.Output);
+    }
+}

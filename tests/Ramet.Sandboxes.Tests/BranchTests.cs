@@ -1,0 +1,171 @@
+namespace Ramet.Sandboxes.Tests;
+
+/// <summary>Branches of sandboxes that run: whatever is going on in them goes on in each.</summary>
+public sealed class BranchTests
+{
+    [Fact]
+    public async Task A_program_goes_on_from_the_same_point_in_parent_and_branches()
+    {
+        using var parent = await Session.StartAsync("""
+            import sys
+            total = 0
+            print("ready", flush=True)
+            for line in sys.stdin:
+                total += int(line)
+                print(total, flush=True)
+            """);
+        parent.WaitFor("ready\n");
+        parent.Send("5\n");
+        parent.WaitFor("ready\n5\n");
+        using var first = parent.Branch();
+        using var second = parent.Branch();
+        parent.Send("1\n");
+        first.Send("10\n");
+        second.Send("100\n");
+        parent.WaitFor("ready\n5\n6\n");
+        first.WaitFor("15\n");
+        second.WaitFor("105\n");
+        using var third = first.Branch();
+        third.Send("1000\n");
+        third.WaitFor("1015\n");
+        first.Send("1\n");
+        first.WaitFor("15\n16\n");
+    }
+
+    [Fact]
+    public async Task Threads_processes_pipes_timers_and_connections_are_all_there()
+    {
+        using var parent = await Session.StartAsync("""
+            import os, signal, socket, subprocess, sys, threading, time, select, tempfile
+            # A connection, with bytes on the way.
+            server = socket.socket(); server.bind(("127.0.0.1", 0)); server.listen()
+            client = socket.create_connection(server.getsockname()); peer, _ = server.accept()
+            client.sendall(b"on the way")
+            unix = socket.socketpair()
+            unix[0].sendall(b"unix")
+            # A thread that waits, one that counts, a child behind pipes, a timer, an epoll set, an open file that is deleted.
+            gate, done = threading.Event(), []
+            waiter = threading.Thread(target=lambda: (gate.wait(), done.append("thread")))
+            waiter.start()
+            counter = [0]
+            def count():
+                while not gate.is_set(): counter[0] += 1
+            spinner = threading.Thread(target=count); spinner.start()
+            child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            child.stdin.write(b"through cat\n"); child.stdin.flush()
+            signal.signal(signal.SIGALRM, lambda *_: done.append("alarm"))
+            started = time.monotonic()
+            signal.setitimer(signal.ITIMER_REAL, 1.0)
+            poll = select.epoll(); poll.register(peer, select.EPOLLIN)
+            file = tempfile.TemporaryFile(); file.write(b"deleted file"); file.flush()
+            big = bytearray(os.urandom(8 << 20)); checksum = sum(big[::4096])
+            print("ready", flush=True)
+            sys.stdin.readline()
+            gate.set(); waiter.join(); spinner.join()
+            child.stdin.close()
+            while "alarm" not in done: time.sleep(0.01)
+            file.seek(0)
+            print(len(poll.poll(0)), peer.recv(100).decode(), unix[1].recv(10).decode(), child.stdout.read().decode().strip(), child.wait(), sorted(done), counter[0] > 0,
+                file.read().decode(), sum(big[::4096]) == checksum, 0.9 < time.monotonic() - started < 30)
+            """);
+        parent.WaitFor("ready\n");
+        using var branch = parent.Branch();
+        using var branchOfBranch = branch.Branch();
+        const string expected = "1 on the way unix through cat 0 ['alarm', 'thread'] True deleted file True True\n";
+        foreach (var sandbox in (Session[])[branch, parent, branchOfBranch])
+        {
+            sandbox.Send("go\n");
+            sandbox.WaitFor((sandbox == parent ? "ready\n" : "") + expected);
+            Assert.Equal(0, sandbox.Sandbox.Wait().ExitCode);
+        }
+    }
+
+    [Fact]
+    public async Task Branches_of_branches_keep_no_ancestors_memory()
+    {
+        using var root = await Session.StartAsync("""
+            import sys
+            data = bytearray(8 << 20)
+            print("ready", flush=True)
+            for line in sys.stdin:
+                n = int(line)
+                data[n * 65536:(n + 1) * 65536] = bytes([n + 1]) * 65536
+                print(sum(data[::65536]), flush=True)
+            """);
+        root.WaitFor("ready\n");
+        var current = root;
+        var lengths = new List<long>();
+        int sum = 0;
+        for (int depth = 0; depth < 32; depth++)
+        {
+            var next = current.Branch(out long length);
+            lengths.Add(length);
+            if (current != root) current.Dispose();
+            current = next;
+            current.Send($"{depth}\n");
+            sum += depth + 1;
+            current.WaitFor($"{sum}\n");
+        }
+
+        current.Dispose();
+        // 64 KiB are written in each generation: what a snapshot holds grows by that, not by what its ancestors held.
+        Assert.InRange(lengths[31], lengths[0], lengths[0] + (40 * (65536 + 65536)));
+    }
+
+    [Fact]
+    public async Task A_branch_has_randomness_and_an_identity_of_its_own()
+    {
+        using var parent = await Session.StartAsync("""
+            import os, sys, uuid
+            print("ready", flush=True)
+            sys.stdin.readline()
+            print(os.urandom(16).hex(), uuid.uuid4(), open("/proc/sys/kernel/random/boot_id").read().strip(), flush=True)
+            """);
+        parent.WaitFor("ready\n");
+        using var first = parent.Branch();
+        using var second = parent.Branch();
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var sandbox in (Session[])[parent, first, second])
+        {
+            sandbox.Send("go\n");
+            sandbox.Sandbox.Wait();
+            foreach (string word in sandbox.Output.Replace("ready\n", "", StringComparison.Ordinal).Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries)) Assert.True(seen.Add(word), $"'{word}' came twice");
+        }
+
+        Assert.Equal(9, seen.Count);
+    }
+
+    [Fact]
+    public async Task A_paused_sandbox_stands_still_and_its_clock_with_it()
+    {
+        using var sandbox = await Session.StartAsync("""
+            import time
+            last = time.monotonic()
+            print("ready", flush=True)
+            worst = 0
+            for i in range(20):
+                time.sleep(0.02)
+                now = time.monotonic(); worst = max(worst, now - last); last = now
+            print("worst", worst < 0.6, flush=True)
+            """);
+        sandbox.WaitFor("ready\n");
+        sandbox.Sandbox.Pause();
+        string before = sandbox.Output;
+        await Task.Delay(1000, TestContext.Current.CancellationToken);
+        Assert.Equal(before, sandbox.Output);
+        Assert.True(sandbox.Sandbox.IsPaused);
+        using var branch = sandbox.Branch();
+        sandbox.Sandbox.Resume();
+        sandbox.WaitFor("ready\nworst True\n");
+        branch.WaitFor("worst True\n");
+    }
+
+    [Fact]
+    public async Task A_sandbox_that_has_ended_cannot_be_branched()
+    {
+        using var sandbox = await Session.StartAsync("print('ready')");
+        sandbox.Sandbox.Wait();
+        Assert.Throws<SandboxException>(() => sandbox.Sandbox.Capture());
+        Assert.Throws<SandboxException>(sandbox.Sandbox.Pause);
+    }
+}

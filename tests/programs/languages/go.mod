@@ -1,0 +1,3 @@
+module ramet/programs
+
+go 1.19
