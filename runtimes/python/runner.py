@@ -11,7 +11,8 @@ Protocol (little-endian; each message is one read(2) or write(2) on the channel,
     flags     1 LARGE: only this header; the whole request follows as a message of its own (of 80 bytes + both lengths)
               2 SESSION: reply and wait for the next request; names stay defined
               4 LINES: flush standard output at the end of each line
-              8 VALUE: if the last statement is an expression, put its repr into the reply ("value")
+              8 VALUE: if the last statement is an expression, put its repr into the reply ("value"), and what it and open figures of matplotlib look like
+                ("results": a list of objects, media type to content; images in base64); of an uncaught exception, its type and text ("exception")
     options   filename: shown in tracebacks, with source lines; argv: sys.argv; env: changes of the environment (null removes); cwd: working directory;
               stdin: standard input as text (for tests and small inputs; otherwise descriptor 0 is what the host made it)
     reply     u32 version (1)   u32 flags (0)   i32 exit code   u32 length of the details
@@ -293,6 +294,50 @@ def _compile_with_value(source, filename):
     return compile(tree, filename, "exec", 0, True), last
 
 
+# --- rich results -----------------------------------------------------------------------------------------------------------------------------------
+
+_REPRESENTATIONS = (
+    ("_repr_html_", "text/html"), ("_repr_markdown_", "text/markdown"), ("_repr_latex_", "text/latex"), ("_repr_svg_", "image/svg+xml"),
+    ("_repr_png_", "image/png"), ("_repr_jpeg_", "image/jpeg"), ("_repr_json_", "application/json"),
+)
+_LARGEST_RESULT = 4 << 20
+
+
+def _represent(value):
+    """What a value looks like: its repr, and what it offers to notebooks (the methods that IPython has made a convention of)."""
+    import base64
+    result = {"text/plain": repr(value)}
+    for method, media in _REPRESENTATIONS:
+        if isinstance(value, type) or not callable(getattr(value, method, None)):
+            continue
+        try:
+            content = getattr(value, method)()
+        except Exception:
+            continue
+        if isinstance(content, tuple):
+            content = content[0]  # With metadata beside it.
+        if isinstance(content, (bytes, bytearray)):
+            content = base64.b64encode(content).decode()
+        if content is not None and len(str(content)) <= _LARGEST_RESULT:
+            result[media] = content
+    return result
+
+
+def _figures():
+    """Open figures of matplotlib as images; they are closed."""
+    import base64
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    results = []
+    for number in pyplot.get_fignums() if pyplot is not None else ():
+        figure, image = pyplot.figure(number), io.BytesIO()
+        figure.savefig(image, format="png", bbox_inches="tight")
+        if image.tell() <= _LARGEST_RESULT:
+            results.append({"text/plain": repr(figure), "image/png": base64.b64encode(image.getvalue()).decode()})
+    if results:
+        pyplot.close("all")
+    return results[:4]
+
+
 # --- the warm interpreter ---------------------------------------------------------------------------------------------------------------------------
 
 def _make_main():
@@ -381,7 +426,7 @@ _first_exit_state = _exit_state()
 _reply(0, {"python": sys.version.split()[0], "numpy": getattr(sys.modules.get("numpy"), "__version__", None)})
 _small = _buffer = memoryview(bytearray(BUFFER))
 _parts = [_small]
-_flags = _length = _code = _last = _value = _problem = _filename = _failure = _details = _exit = None
+_flags = _length = _code = _last = _value = _problem = _filename = _failure = _details = _exit = _represented = None
 gc.collect()
 gc.freeze()
 
@@ -397,7 +442,7 @@ while True:
     if _length < HEADER or _unpack_header(_buffer)[0] != VERSION:
         _reply(2, {"error": "not a request of version 1"})
         continue
-    _flags = SESSION if _buffer[4] & SESSION else 0
+    _flags = _buffer[4] & (SESSION | VALUE)
     _filename = _failure = _details = None
     _exit = 0
     try:
@@ -407,14 +452,22 @@ while True:
             if _last is not None:
                 _value = eval(_last, _names)
                 if _value is not None:
-                    _details = {"value": repr(_value)}
+                    _represented = _represent(_value)
+                    _details = {"value": _represented["text/plain"], "results": [_represented]}
+            if _flags & VALUE and "matplotlib.pyplot" in sys.modules:
+                _represented = _figures()
+                if _represented:
+                    _details = _details or {"results": []}
+                    _details["results"] += _represented
     except BaseException as _raised:
         _failure = _raised
     if _failure is not None:
         _exit = _report(_failure, _filename)
+        if _flags & VALUE and not isinstance(_failure, SystemExit):
+            _details = {"exception": {"type": type(_failure).__name__, "text": str(_failure)[:10000]}}
     elif _problem is not None:
         _exit, _details = 2, {"error": _problem}
-    _failure = _code = _last = _value = None
+    _failure = _code = _last = _value = _represented = None
     if _flags & SESSION:
         _flush()
     else:

@@ -15,7 +15,7 @@ public static partial class BenchCommands
         ArgumentNullException.ThrowIfNull(host);
         var command = new Command("bench", "Measures Ramet on this machine; docs/SPECIFICATION.md says what is promised. Alone: the fork engine, all of it, with a plot.")
         {
-            CreateFork(host), CreateScale(host), CreateThroughput(host), CreateBranch(host), CreateCompute(host), CreateSyscalls(host), CreateFuzz(host),
+            CreateFork(host), CreateScale(host), CreateThroughput(host), CreateBranch(host), CreateCompute(host), CreateSyscalls(host), CreateServe(host), CreateFuzz(host),
         };
         AddAll(command, host);
         return command;
@@ -77,6 +77,26 @@ public static partial class BenchCommands
             var report = fuzzer.Run(TimeSpan.FromMinutes(parse.GetValue(minutes)), start);
             output.Write(parse.GetValue(json) ? report.ToJson() + "\n" : report.ToText());
             if (report.Failures.Count > 0) throw new BenchmarkException($"{report.Failures.Count} failures; the same again: ramet bench fuzz --seed {start}");
+        }));
+        return command;
+    }
+
+    private static Command CreateServe(BenchHost host)
+    {
+        var runs = RunsOption(2000);
+        var seconds = new Option<double>("--seconds") { Description = "For how long 64 clients ask.", DefaultValueFactory = _ => 10, HelpName = "N" };
+        seconds.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<double>() is not (> 0 and <= 100_000)) result.AddError("--seconds takes a number above 0, up to 100000.");
+        });
+        var json = JsonOption();
+        var command = new Command("serve", "How fast the server answers over HTTP on loopback: latency, throughput, memory, time to ready.") { runs, seconds, json };
+        command.SetAction(parse => Guard(parse, () =>
+        {
+            // The template is to be there: how long it takes to build is not measured.
+            using (var engine = host.OpenEngine(parse)) host.OpenTemplate(engine, TemplateName);
+            var report = new ServeBenchmark(host.Executable, host.GlobalArguments(parse)).Run(parse.GetValue(runs), parse.GetValue(seconds));
+            parse.InvocationConfiguration.Output.Write(parse.GetValue(json) ? report.ToJson() + "\n" : report.ToTable());
         }));
         return command;
     }

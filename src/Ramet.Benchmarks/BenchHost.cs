@@ -7,6 +7,12 @@ namespace Ramet.Benchmarks;
 /// <param name="OpenEngine">Opens KVM and the data directory that the arguments name.</param>
 public sealed record BenchHost(Func<ParseResult, SandboxEngine> OpenEngine)
 {
+    /// <summary>The executable itself, to start it as a server.</summary>
+    public string Executable { get; init; } = Environment.ProcessPath ?? "ramet";
+
+    /// <summary>Arguments that have another such process use the same data directory and device.</summary>
+    public Func<ParseResult, IReadOnlyList<string>> GlobalArguments { get; init; } = _ => [];
+
     /// <summary>A template, built first if need be.</summary>
     public Func<SandboxEngine, string, Template> OpenTemplate { get; init; } = (engine, name) => engine.Templates.EnsureAsync(name).GetAwaiter().GetResult();
 

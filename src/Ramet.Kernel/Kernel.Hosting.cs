@@ -1,12 +1,19 @@
 using Ramet.Kernel.Files;
+using Ramet.Kernel.Hosting;
+using Ramet.Kernel.Loading;
+using Ramet.Kernel.Memory;
 using Ramet.Kernel.Processes;
+using Ramet.Kernel.Signals;
 using Ramet.Kernel.State;
+using Ramet.Kernel.Terminals;
 
 namespace Ramet.Kernel;
 
 /// <summary>What the host does in a sandbox that runs.</summary>
 public sealed partial class Kernel
 {
+    private const string DefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
     [NotSaved]
     private PosixThread? _hostThread;
 
@@ -27,5 +34,138 @@ public sealed partial class Kernel
             _hostThread.FileSystem.WorkingDirectory = MainProcess?.Leader?.FileSystem.WorkingDirectory ?? Mounts.Root;
             return _hostThread;
         }
+    }
+
+    /// <summary>
+    /// Starts a program beside those that run: a session of its own, whose end is told by <see cref="Platform.IKernelHost.OnProcessEnded"/>. On an error nothing is left of it, and
+    /// <paramref name="reason"/> is a sentence for the user. EAGAIN: too many threads; ESRCH: no such user.
+    /// </summary>
+    public Errno Spawn(SpawnedProgram program, out SpawnedProcess? spawned, out string reason)
+    {
+        (spawned, reason) = (null, "");
+        lock (Lock)
+        {
+            if (HasExited) return Errno.ESRCH;
+            if (Processes.ThreadCount >= Limits.MaxThreads)
+            {
+                reason = $"The sandbox has as many threads as it may ({Limits.MaxThreads}).";
+                return Errno.EAGAIN;
+            }
+
+            if (!IsUsable(program))
+            {
+                reason = "Arguments and environment cannot hold a NUL, and there must be a program.";
+                return Errno.EINVAL;
+            }
+
+            uint uid = 0, gid = 0;
+            string home = "/root";
+            if (program.User is { } user && !new UserNames(new HostFiles(this)).TryResolve(user, out uid, out gid, out home))
+            {
+                reason = $"There is no user '{user}' in the sandbox.";
+                return Errno.ESRCH;
+            }
+
+            if (AddressSpace.Create(this) is not { } memory)
+            {
+                reason = "The sandbox's memory is full.";
+                return Errno.ENOMEM;
+            }
+
+            HostTerminal? terminal = null;
+            if (program.Terminal is { } size && (terminal = HostTerminal.CreateFurther(this, size, program.OutputStream, uid)) is null)
+            {
+                memory.RemoveUser();
+                reason = "The sandbox has too many terminals.";
+                return Errno.ENOSPC;
+            }
+
+            var input = new HostInput();
+            var thread = CreateSpawnedThread(memory, uid, gid);
+            InstallStreams(thread, program, terminal, input);
+            var error = Execution.StartMain(thread, ToMain(program, home), out reason);
+            if (error != Errno.None)
+            {
+                terminal?.HangUp();
+                thread.Exit(Process.ExitedStatus(127));
+                return error;
+            }
+
+            spawned = new SpawnedProcess(thread.Process.Pid, input, terminal);
+            Scheduler.Enqueue(thread);
+            return Errno.None;
+        }
+    }
+
+    /// <summary>Sends a signal to a process, or to all of its group. ESRCH: it has ended; EINVAL: there is no such signal.</summary>
+    public Errno SendSignal(int pid, int signal, bool wholeGroup)
+    {
+        lock (Lock)
+        {
+            if (signal is < 0 or > Signal.SIGRTMAX) return Errno.EINVAL;
+            if (HasExited || Processes.FindProcess(pid) is not { IsZombie: false } process) return Errno.ESRCH;
+            if (signal == 0) return Errno.None;
+            foreach (var target in wholeGroup ? Processes.InGroup(process.ProcessGroup).ToList() : [process]) target.SendSignal(signal);
+            return Errno.None;
+        }
+    }
+
+    /// <summary>Ends all that a process and its session still run.</summary>
+    public void KillSession(int session)
+    {
+        lock (Lock)
+        {
+            if (HasExited) return;
+            foreach (var process in Processes.All.Where(process => process.Session == session && !process.IsZombie).ToList()) process.SendSignal(Signal.SIGKILL);
+        }
+    }
+
+    private PosixThread CreateSpawnedThread(AddressSpace memory, uint uid, uint gid)
+    {
+        int pid = Processes.NewId();
+        var process = new Process(this, pid) { Parent = Processes.Init, ProcessGroup = pid, Session = pid, ResourceLimits = DefaultLimits() };
+        var thread = PosixThread.Create(this, process, pid);
+        Processes.Init.Children.Add(process);
+        Processes.Add(process);
+        thread.Credentials = uid == 0
+            ? new Credentials { Gid = gid, EffectiveGid = gid, SavedGid = gid, FileSystemGid = gid }
+            : new Credentials
+            {
+                Uid = uid, EffectiveUid = uid, SavedUid = uid, FileSystemUid = uid,
+                Gid = gid, EffectiveGid = gid, SavedGid = gid, FileSystemGid = gid,
+                Permitted = 0, Effective = 0,
+            };
+        thread.FileSystem = new FileSystemContext(Mounts.Root);
+        thread.Files = new FileDescriptorTable(this, process.ResourceLimits);
+        thread.Memory = memory;
+        return thread;
+    }
+
+    private void InstallStreams(PosixThread thread, SpawnedProgram program, HostTerminal? terminal, HostInput input)
+    {
+        IReadOnlyList<FileDescription> descriptors = terminal?.CreateDescriptors()
+            ?? [HostStream.CreateInput(this, input), HostStream.CreateOutput(this, program.OutputStream), HostStream.CreateOutput(this, program.ErrorStream)];
+        for (int i = 0; i < descriptors.Count; i++) thread.Files.InstallAt(thread.Process, descriptors[i], i, closeOnExec: false);
+        if (descriptors[0] is TerminalDescription description) description.Terminal.AcquireOnOpen(thread.Process);
+    }
+
+    private static bool IsUsable(SpawnedProgram program) => program.Arguments is [{ Length: > 0 }, ..]
+        && program.Arguments.Concat(program.Environment).Append(program.WorkingDirectory ?? "").All(text => HostFiles.TryEncode(text, out _));
+
+    private static string Encode(string text) => HostFiles.TryEncode(text, out string encoded) ? encoded : "";
+
+    private MainProgram ToMain(SpawnedProgram program, string home)
+    {
+        var environment = program.Environment.ToList();
+        if (!environment.Exists(entry => entry.StartsWith("PATH=", StringComparison.Ordinal))) environment.Add(DefaultPath);
+        if (!environment.Exists(entry => entry.StartsWith("HOME=", StringComparison.Ordinal))) environment.Add("HOME=" + home);
+        if (program.Terminal is not null && !environment.Exists(entry => entry.StartsWith("TERM=", StringComparison.Ordinal))) environment.Add("TERM=xterm-256color");
+        return new MainProgram
+        {
+            Path = Encode(program.Arguments[0]),
+            Arguments = [.. program.Arguments.Select(Encode)],
+            Environment = [.. environment.Select(Encode)],
+            WorkingDirectory = program.WorkingDirectory is { Length: > 0 } directory ? Encode(directory) : HostThread.FileSystem.WorkingDirectory.GetPath(Mounts.Root) ?? "/",
+        };
     }
 }

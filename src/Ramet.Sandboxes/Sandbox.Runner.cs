@@ -56,6 +56,7 @@ public sealed partial class Sandbox : IRunnerSink
     {
         _runnerReply = reply.ToArray();
         _runnerReplied = true;
+        _options.Watcher?.OnReply(RunnerExitCode ?? 1, RunnerDetails);
         // What is behind the reply is for the caller to decide; until then nothing of the sandbox needs to run.
         if (_endAtReply) EndWith(RunnerExitCode ?? 1);
         else if (_stopAtReply) _kernel.RequestStop();

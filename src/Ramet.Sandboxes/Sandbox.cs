@@ -77,7 +77,7 @@ public sealed partial class Sandbox : IKernelHost, IDisposable
         _driven = driven;
         _output = new SandboxOutput(options.MaxOutputBytes, options.Output, OnDrained, () => _engine.Threads.Run(OnOutputLimit));
         _kernel.Tracer = options.Tracer;
-        _kernel.HostStreams.Sink = _output;
+        _kernel.HostStreams.Sink = options.Sink ?? _output;
         _kernel.HostStreams.Runner.Sink = this;
         _kernel.Continue();
         if (options.Timeout is { } timeout) _timeout.Set(_startedAt + (timeout.Ticks * 100));
@@ -227,7 +227,10 @@ public sealed partial class Sandbox : IKernelHost, IDisposable
     {
         _ended.Set();
         _wake.Release();
+        _options?.Watcher?.OnEnded();
     }
+
+    void IKernelHost.OnProcessEnded(int pid, int status) => _options?.Watcher?.OnProcessEnded(pid, status);
 
     private void Run(int vcpu)
     {

@@ -30,6 +30,12 @@ public sealed record SandboxOptions
     /// <summary>Sees each system call (--strace).</summary>
     public Kernel.Platform.ISyscallTracer? Tracer { get; init; }
 
+    /// <summary>Takes all output as it comes, under the kernel lock; null: <see cref="Output"/> and <see cref="SandboxResult"/> do.</summary>
+    internal Kernel.Files.IOutputSink? Sink { get; init; }
+
+    /// <summary>Is told what happens; null: nobody is.</summary>
+    internal ISandboxWatcher? Watcher { get; init; }
+
     internal Kernel.ResourceLimits ToLimits() => new()
     {
         MemoryBytes = MemoryBytes,
@@ -37,6 +43,19 @@ public sealed record SandboxOptions
         MaxOpenFiles = MaxOpenFiles,
         VirtualCpus = VirtualCpus,
     };
+}
+
+/// <summary>Is told what happens in a sandbox, under the kernel lock: it must not block and must not call the kernel.</summary>
+internal interface ISandboxWatcher
+{
+    /// <summary>The runner has answered a request.</summary>
+    void OnReply(int exitCode, string details);
+
+    /// <summary>A process has ended with this wait status.</summary>
+    void OnProcessEnded(int pid, int status);
+
+    /// <summary>The sandbox has ended.</summary>
+    void OnEnded();
 }
 
 /// <summary>Takes the output of a sandbox as it comes.</summary>

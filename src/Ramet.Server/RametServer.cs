@@ -94,7 +94,8 @@ public static class RametServer
         // Nothing of the usual builder's is wanted: no files of settings, no console, no variables.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "ramet", ContentRootPath = "/" });
         builder.Logging.AddProvider(provider).SetMinimumLevel(LevelOf(settings.LogLevel));
-        builder.Services.AddRoutingCore();
+        builder.Services.AddRouting();
+        ApiDescription.AddServices(builder.Services);
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(settings.GraceSeconds));
         builder.WebHost.UseKestrelCore();
         builder.WebHost.ConfigureKestrel(options =>
@@ -111,11 +112,16 @@ public static class RametServer
 
     private static void Map(WebApplication app, Gatekeeper gatekeeper, InProcessSandboxHost host, FairGate gate, ServerMetrics metrics, ServerSettings settings)
     {
+        app.UseWebSockets();
         app.UseRouting();
         app.Use(next => context => gatekeeper.InvokeAsync(context, next));
         var executor = new Executor(host, gate, metrics, settings);
         new ExecEndpoints(executor, settings).Map(app);
+        new SandboxEndpoints(host, executor, settings).Map(app);
+        new ProcessEndpoints(host).Map(app);
+        new FileEndpoints(host).Map(app);
         new ServerEndpoints(host, metrics, app.Lifetime).Map(app);
+        ApiDescription.Map(app);
     }
 
     private static TenantPoolOptions PoolOptions(ServerSettings settings) => new()

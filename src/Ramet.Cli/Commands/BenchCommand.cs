@@ -9,6 +9,7 @@ internal static class BenchCommand
     /// <summary>Makes the command.</summary>
     public static Command Create(GlobalOptions globals) => BenchCommands.Create(new BenchHost(parse => Engine.Open(globals.DataDirectory(parse), globals.KvmDevice(parse)))
     {
+        GlobalArguments = parse => ["--data-dir", globals.DataDirectory(parse), "--kvm-device", globals.KvmDevice(parse)],
         OpenTemplate = static (engine, name) =>
         {
             using var interruption = new Interruption();

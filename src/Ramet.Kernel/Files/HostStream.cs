@@ -15,6 +15,7 @@ public sealed partial class HostStream : FileDescription
     private const int ChunkSize = 65536;
 
     private HostStreams _streams = null!;
+    private HostInput? _input;
 
     private HostStream()
     {
@@ -32,19 +33,25 @@ public sealed partial class HostStream : FileDescription
     private HostStream(HostStream original, OpenFlags flags)
     {
         _streams = original._streams;
+        _input = original._input;
         Number = original.Number;
         Inode = original.Inode;
         Flags = (original.Flags & OpenFlags.O_ACCMODE) | (flags & (OpenFlags.O_NONBLOCK | OpenFlags.O_APPEND));
     }
 
+    private HostInput Input => _input ?? _streams.Input;
+
     /// <summary>The number by which the host knows the stream.</summary>
     public int Number { get; private set; }
 
     /// <inheritdoc/>
-    public override WaitQueue? PollQueue => CanRead ? _streams.Input.Queue : _streams.OutputQueue;
+    public override WaitQueue? PollQueue => CanRead ? Input.Queue : _streams.OutputQueue;
 
     /// <summary>A description that reads what the host appends to <see cref="HostStreams.Input"/>.</summary>
     public static HostStream CreateInput(Kernel kernel) => new(kernel, 0, OpenFlags.O_RDONLY);
+
+    /// <summary>A description that reads what the host appends to an input of its own.</summary>
+    public static HostStream CreateInput(Kernel kernel, HostInput input) => new(kernel, 0, OpenFlags.O_RDONLY) { _input = input };
 
     /// <summary>A description whose output goes to <see cref="HostStreams.Sink"/> under this number.</summary>
     public static HostStream CreateOutput(Kernel kernel, int number) => new(kernel, number, OpenFlags.O_WRONLY);
@@ -62,14 +69,14 @@ public sealed partial class HostStream : FileDescription
     public override PollEvents Poll()
     {
         if (!CanRead) return _streams.CanWrite(Number) ? Readiness.Out : PollEvents.None;
-        return (_streams.Input.Count > 0 ? Readiness.In : PollEvents.None) | (_streams.Input.IsClosed ? PollEvents.POLLHUP : PollEvents.None);
+        return (Input.Count > 0 ? Readiness.In : PollEvents.None) | (Input.IsClosed ? PollEvents.POLLHUP : PollEvents.None);
     }
 
     /// <inheritdoc/>
     public override SyscallResult Read(PosixThread thread, ref IoBuffer buffer)
     {
         if (buffer.Remaining == 0) return 0;
-        var input = _streams.Input;
+        var input = Input;
         if (input.Count == 0)
         {
             if (input.IsClosed) return 0;
@@ -117,7 +124,7 @@ public sealed partial class HostStream : FileDescription
     /// <inheritdoc/>
     public override SyscallResult Ioctl(PosixThread thread, uint request, ulong argument) => request switch
     {
-        IoctlRequest.FIONREAD when CanRead => IoctlRequest.PutInt32(thread, argument, (int)Math.Min(int.MaxValue, _streams.Input.Count)),
+        IoctlRequest.FIONREAD when CanRead => IoctlRequest.PutInt32(thread, argument, (int)Math.Min(int.MaxValue, Input.Count)),
         IoctlRequest.FIONREAD => IoctlRequest.PutInt32(thread, argument, 0),
         _ => Errno.ENOTTY,
     };

@@ -33,6 +33,13 @@ public interface IKernelHost
 
     /// <summary>The last process of the sandbox has ended.</summary>
     void OnExited();
+
+    /// <summary>A process has ended. Called under the kernel lock: it must not block and must not call the kernel.</summary>
+    /// <param name="pid">Its id.</param>
+    /// <param name="status">Its wait status (wait(2)).</param>
+    void OnProcessEnded(int pid, int status)
+    {
+    }
 }
 
 /// <summary>

@@ -47,9 +47,15 @@ public sealed partial class HostTerminal
     public static HostTerminal Create(Kernel kernel, WindowSize size, int stream = 1, uint owner = 0)
     {
         if (kernel.Terminals.Host is not null) throw new InvalidOperationException("The sandbox has a terminal of the host already.");
-        var terminal = kernel.Terminals.Create(kernel, owner) ?? throw new InvalidOperationException("The sandbox has too many terminals.");
+        return kernel.Terminals.Host = CreateFurther(kernel, size, stream, owner) ?? throw new InvalidOperationException("The sandbox has too many terminals.");
+    }
+
+    /// <summary>Makes one of many: <see cref="TerminalTable.Host"/> does not have it. Null: the sandbox has too many terminals.</summary>
+    internal static HostTerminal? CreateFurther(Kernel kernel, WindowSize size, int stream, uint owner)
+    {
+        if (kernel.Terminals.Create(kernel, owner) is not { } terminal) return null;
         var host = new HostTerminal(kernel, terminal, stream);
-        terminal.Host = kernel.Terminals.Host = host;
+        terminal.Host = host;
         terminal.Resize(size);
         kernel.HostStreams.OutputQueue.Add(host._waiter);
         return host;
@@ -89,7 +95,7 @@ public sealed partial class HostTerminal
     {
         if (Terminal.IsMasterClosed) return;
         _waiter.Detach();
-        _kernel.Terminals.Host = null;
+        if (_kernel.Terminals.Host == this) _kernel.Terminals.Host = null;
         Terminal.OnMasterClosed();
     }
 

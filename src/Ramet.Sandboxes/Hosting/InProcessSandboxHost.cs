@@ -30,7 +30,11 @@ public sealed partial class InProcessSandboxHost : ISandboxHost
     public IReadOnlyDictionary<string, HostedTemplate> Templates => _templates.ToDictionary(pair => pair.Key, pair => Describe(pair.Value), StringComparer.Ordinal);
 
     /// <inheritdoc/>
-    public HostStatistics Statistics => _pools.Statistics(Volatile.Read(ref _running));
+    public HostStatistics Statistics => _pools.Statistics(Volatile.Read(ref _running)) with
+    {
+        Live = _live.Count,
+        LiveMemoryBytes = _live.Values.Aggregate(0UL, (sum, sandbox) => sum + (sandbox.Ended.IsCompleted ? 0 : sandbox.MemoryBytes)),
+    };
 
     /// <inheritdoc/>
     public async Task PrepareAsync(string template, CancellationToken cancellationToken)
@@ -91,6 +95,7 @@ public sealed partial class InProcessSandboxHost : ISandboxHost
     public async ValueTask DisposeAsync()
     {
         await _housekeeping.DisposeAsync().ConfigureAwait(false);
+        foreach (var sandbox in _live.Values) await sandbox.DisposeAsync().ConfigureAwait(false);
         _pools.Dispose();
         _preparing.Dispose();
     }

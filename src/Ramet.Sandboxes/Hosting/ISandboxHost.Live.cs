@@ -1,0 +1,139 @@
+namespace Ramet.Sandboxes.Hosting;
+
+/// <summary>
+/// Sandboxes that live on between calls. All methods throw <see cref="SandboxGoneException"/> when the tenant has no such sandbox (any more), and
+/// <see cref="HostedFileException"/> when a file cannot be used.
+/// </summary>
+public partial interface ISandboxHost
+{
+    /// <summary>Makes one.</summary>
+    Task<HostedSandbox> CreateAsync(string tenant, HostedSandboxSpec spec, CancellationToken cancellationToken);
+
+    /// <summary>Those of a tenant, the oldest first; null: of all.</summary>
+    Task<IReadOnlyList<HostedSandbox>> ListAsync(string? tenant, CancellationToken cancellationToken);
+
+    /// <summary>What is known of one.</summary>
+    Task<HostedSandbox> GetAsync(string tenant, string id, CancellationToken cancellationToken);
+
+    /// <summary>Changes when it ends (from now), or what is noted with it; null: as it is.</summary>
+    Task<HostedSandbox> UpdateAsync(string tenant, string id, TimeSpan? timeout, IReadOnlyDictionary<string, string>? metadata, CancellationToken cancellationToken);
+
+    /// <summary>Ends it.</summary>
+    Task DeleteAsync(string tenant, string id, CancellationToken cancellationToken);
+
+    /// <summary>The last of what its interpreter has printed.</summary>
+    Task<byte[]> LogAsync(string tenant, string id, CancellationToken cancellationToken);
+
+    /// <summary>Runs code in its warm interpreter, where names stay defined. The last event is the end. Cancellation interrupts the code.</summary>
+    IAsyncEnumerable<HostedEvent> RunAsync(string tenant, string id, HostedRun run, CancellationToken cancellationToken);
+
+    /// <summary>Starts a process beside the interpreter.</summary>
+    /// <exception cref="SandboxException">It cannot be started.</exception>
+    Task<HostedProcess> StartProcessAsync(string tenant, string id, HostedProgram program, CancellationToken cancellationToken);
+
+    /// <summary>Processes that were started by <see cref="StartProcessAsync"/>, also those that have ended.</summary>
+    Task<IReadOnlyList<HostedProcess>> ListProcessesAsync(string tenant, string id, CancellationToken cancellationToken);
+
+    /// <summary>Output of a process: what is kept of it, then what comes; the last event is the end. Cancellation only ends the looking.</summary>
+    IAsyncEnumerable<HostedEvent> AttachAsync(string tenant, string id, int pid, CancellationToken cancellationToken);
+
+    /// <summary>Waits until a process has ended. Cancellation only ends the waiting.</summary>
+    Task WaitProcessAsync(string tenant, string id, int pid, CancellationToken cancellationToken);
+
+    /// <summary>Gives a process bytes to read. Waits while it reads slowly.</summary>
+    Task WriteInputAsync(string tenant, string id, int pid, ReadOnlyMemory<byte> bytes, bool close, CancellationToken cancellationToken);
+
+    /// <summary>Sends a signal to a process and its group. False: it has ended.</summary>
+    Task<bool> SignalAsync(string tenant, string id, int pid, int signal, CancellationToken cancellationToken);
+
+    /// <summary>The window of its terminal has another size.</summary>
+    Task ResizeAsync(string tenant, string id, int pid, HostedTerminalSize size, CancellationToken cancellationToken);
+
+    /// <summary>What is known of a file.</summary>
+    Task<HostedFileInfo> StatFileAsync(string tenant, string id, string path, bool followLinks, CancellationToken cancellationToken);
+
+    /// <summary>Entries of a directory.</summary>
+    Task<IReadOnlyList<HostedFileInfo>> ListFilesAsync(string tenant, string id, string path, CancellationToken cancellationToken);
+
+    /// <summary>Opens a regular file to read it from the start.</summary>
+    Task<Stream> OpenReadAsync(string tenant, string id, string path, CancellationToken cancellationToken);
+
+    /// <summary>Opens a regular file to write it anew; directories that are missing are made.</summary>
+    Task<Stream> OpenWriteAsync(string tenant, string id, string path, uint? mode, CancellationToken cancellationToken);
+
+    /// <summary>Makes a directory.</summary>
+    Task MakeDirectoryAsync(string tenant, string id, string path, bool parents, CancellationToken cancellationToken);
+
+    /// <summary>Makes a symbolic link.</summary>
+    Task MakeSymbolicLinkAsync(string tenant, string id, string path, string target, CancellationToken cancellationToken);
+
+    /// <summary>Renames.</summary>
+    Task MoveFileAsync(string tenant, string id, string from, string to, CancellationToken cancellationToken);
+
+    /// <summary>Removes a file, or a directory.</summary>
+    Task RemoveFileAsync(string tenant, string id, string path, bool recursive, CancellationToken cancellationToken);
+}
+
+/// <summary>A sandbox to make.</summary>
+/// <param name="Template">The template.</param>
+/// <param name="MemoryBytes">Memory limit.</param>
+/// <param name="Timeout">When it ends by itself.</param>
+/// <param name="Metadata">What the caller wants to be noted with it.</param>
+public sealed record HostedSandboxSpec(string Template, ulong MemoryBytes, TimeSpan Timeout, IReadOnlyDictionary<string, string> Metadata);
+
+/// <summary>A live sandbox.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="Tenant">Whose it is.</param>
+/// <param name="Template">What it was forked from.</param>
+/// <param name="Created">When it was made.</param>
+/// <param name="Expires">When it ends by itself.</param>
+/// <param name="MemoryBytes">Its limit.</param>
+/// <param name="UsedBytes">What it uses.</param>
+/// <param name="Metadata">What was noted with it.</param>
+public sealed record HostedSandbox(
+    string Id, string Tenant, string Template, DateTimeOffset Created, DateTimeOffset Expires, ulong MemoryBytes, ulong UsedBytes, IReadOnlyDictionary<string, string> Metadata);
+
+/// <summary>Code for a warm interpreter.</summary>
+/// <param name="Code">The source text.</param>
+/// <param name="Timeout">Wall time; then it gets KeyboardInterrupt.</param>
+/// <param name="Environment">Environment variables to set; they stay set.</param>
+/// <param name="WorkingDirectory">Working directory to change to; null: as it is.</param>
+public sealed record HostedRun(string Code, TimeSpan Timeout, IReadOnlyDictionary<string, string?>? Environment, string? WorkingDirectory);
+
+/// <summary>Size of a terminal's window.</summary>
+/// <param name="Rows">Lines.</param>
+/// <param name="Columns">Characters in a line.</param>
+public sealed record HostedTerminalSize(int Rows, int Columns);
+
+/// <summary>A process to start.</summary>
+/// <param name="Command">argv.</param>
+/// <param name="Environment">NAME=value.</param>
+/// <param name="WorkingDirectory">Working directory; null: the interpreter's.</param>
+/// <param name="User">USER or USER:GROUP; null: root.</param>
+/// <param name="Terminal">Its terminal; null: none.</param>
+public sealed record HostedProgram(IReadOnlyList<string> Command, IReadOnlyList<string> Environment, string? WorkingDirectory, string? User, HostedTerminalSize? Terminal);
+
+/// <summary>A process that was started.</summary>
+/// <param name="Pid">Its id.</param>
+/// <param name="Command">argv.</param>
+/// <param name="Started">When.</param>
+/// <param name="HasTerminal">Whether it has a terminal.</param>
+/// <param name="ExitCode">Exit code, or 128 + signal; null: it runs.</param>
+public sealed record HostedProcess(int Pid, IReadOnlyList<string> Command, DateTimeOffset Started, bool HasTerminal, int? ExitCode);
+
+/// <summary>A file of a sandbox.</summary>
+/// <param name="Path">Where.</param>
+/// <param name="Type">file, directory, symlink, fifo, socket, device or unknown.</param>
+/// <param name="Mode">Permission bits.</param>
+/// <param name="Uid">Owner.</param>
+/// <param name="Gid">Group.</param>
+/// <param name="Size">Bytes.</param>
+/// <param name="Modified">Last change of the content.</param>
+/// <param name="Target">Where a symbolic link leads; null: it is none.</param>
+public sealed record HostedFileInfo(string Path, string Type, uint Mode, uint Uid, uint Gid, long Size, DateTimeOffset Modified, string? Target);
+
+/// <summary>The tenant has no such sandbox.</summary>
+/// <param name="id">What was asked for.</param>
+/// <param name="reason">Why it has gone; null: it is not known that it was ever there.</param>
+public sealed class SandboxGoneException(string id, string? reason = null)
+    : SandboxException(reason is null ? $"There is no sandbox '{id}'; it may have ended." : $"The sandbox '{id}' is gone: {reason}.");

@@ -1,0 +1,163 @@
+using System.Formats.Tar;
+using System.Net;
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace Ramet.Server.Tests;
+
+public sealed class FileTests(Daemon daemon)
+{
+    [Fact]
+    public async Task Files_are_written_read_listed_moved_and_removed()
+    {
+        await using var sandbox = await LiveSandbox.CreateAsync(daemon.Http);
+        string files = $"{sandbox.Path}/files";
+        await PutAsync($"{files}/content?path=data/a.txt&mode=755", Encoding.UTF8.GetBytes("hallå"));
+        Assert.Equal("'hallå'", (string?)(await sandbox.RunAsync("open('data/a.txt').read()"))["value"]);
+        await sandbox.RunAsync("open('data/b.txt', 'w').write('from inside')");
+        Assert.Equal("from inside", await daemon.Http.GetStringAsync($"{files}/content?path=/root/data/b.txt"));
+        var stat = JsonNode.Parse(await daemon.Http.GetStringAsync($"{files}/stat?path=data/a.txt"))!;
+        Assert.Equal(("file", 6, "755"), ((string?)stat["type"], (int)stat["size"]!, (string?)stat["mode"]));
+        var list = JsonNode.Parse(await daemon.Http.GetStringAsync($"{files}?path=data"))!["entries"]!.AsArray();
+        Assert.Equal(["a.txt", "b.txt"], list.Select(entry => (string?)entry!["name"]));
+        await ExpectAsync(HttpStatusCode.NoContent, daemon.Http.PostAsync($"{files}/mkdir", Http.Body("""{"path":"x/y","parents":true}""")));
+        await ExpectAsync(HttpStatusCode.Conflict, daemon.Http.PostAsync($"{files}/mkdir", Http.Body("""{"path":"x/y"}""")));
+        await ExpectAsync(HttpStatusCode.NoContent, daemon.Http.PostAsync($"{files}/move", Http.Body("""{"from":"data/a.txt","to":"x/y/a.txt"}""")));
+        await ExpectAsync(HttpStatusCode.Conflict, daemon.Http.DeleteAsync($"{files}?path=x"));
+        await ExpectAsync(HttpStatusCode.NoContent, daemon.Http.DeleteAsync($"{files}?path=x&recursive=true"));
+        await ExpectAsync(HttpStatusCode.NotFound, daemon.Http.GetAsync($"{files}/content?path=x/y/a.txt"));
+    }
+
+    [Theory]
+    [InlineData("", HttpStatusCode.BadRequest)]
+    [InlineData("?path=", HttpStatusCode.BadRequest)]
+    [InlineData("?path=a%00b", HttpStatusCode.BadRequest)]
+    [InlineData("?path=/etc", HttpStatusCode.BadRequest)]
+    [InlineData("?path=/dev/zero", HttpStatusCode.BadRequest)]
+    [InlineData("?path=/etc/passwd/x", HttpStatusCode.BadRequest)]
+    [InlineData("?path=../../../../nope", HttpStatusCode.NotFound)]
+    public async Task Paths_that_cannot_be_read_are_problems(string query, HttpStatusCode expected)
+    {
+        await using var sandbox = await LiveSandbox.CreateAsync(daemon.Http);
+        using var response = await daemon.Http.GetAsync($"{sandbox.Path}/files/content{query}");
+        await Http.ReadAsync(response, expected);
+    }
+
+    [Fact]
+    public async Task A_directory_goes_up_and_comes_down_as_an_archive()
+    {
+        await using var sandbox = await LiveSandbox.CreateAsync(daemon.Http);
+        using var archive = new MemoryStream();
+        using (var writer = new TarWriter(archive, leaveOpen: true))
+        {
+            writer.WriteEntry(new PaxTarEntry(TarEntryType.Directory, "sub/"));
+            writer.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, "sub/run.sh") { Mode = (UnixFileMode)0x1ED, DataStream = new MemoryStream("echo ran"u8.ToArray()) });
+            writer.WriteEntry(new PaxTarEntry(TarEntryType.SymbolicLink, "link") { LinkName = "sub/run.sh" });
+        }
+
+        await PutAsync($"{sandbox.Path}/files/archive?path=/srv/in", archive.ToArray());
+        var process = await sandbox.StartAsync(new { shell = "/bin/sh /srv/in/link && test -x /srv/in/sub/run.sh" });
+        var events = await sandbox.OutputAsync((int)process["pid"]!);
+        Assert.Equal(0, (int)events[^1].Data["exit_code"]!);
+
+        using var reader = new TarReader(new MemoryStream(await daemon.Http.GetByteArrayAsync($"{sandbox.Path}/files/archive?path=/srv/in")));
+        var names = new List<string>();
+        while (reader.GetNextEntry() is { } entry) names.Add($"{entry.EntryType} {entry.Name}");
+        Assert.Equal(["Directory sub/", "RegularFile sub/run.sh", "SymbolicLink link"], names.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Archives_that_lead_elsewhere_or_are_none_are_refused()
+    {
+        await using var sandbox = await LiveSandbox.CreateAsync(daemon.Http);
+        using var archive = new MemoryStream();
+        using (var writer = new TarWriter(archive, leaveOpen: true)) writer.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, "../up") { DataStream = new MemoryStream([1]) });
+        await ExpectAsync(HttpStatusCode.BadRequest, daemon.Http.PutAsync($"{sandbox.Path}/files/archive?path=/srv", new ByteArrayContent(archive.ToArray())));
+        await ExpectAsync(HttpStatusCode.BadRequest, daemon.Http.PutAsync($"{sandbox.Path}/files/archive?path=/srv", new ByteArrayContent(Encoding.ASCII.GetBytes(new string('x', 2000)))));
+    }
+
+    [Fact]
+    public async Task An_upload_larger_than_the_sandbox_says_that_memory_is_full()
+    {
+        await using var sandbox = await LiveSandbox.CreateAsync(daemon.Http, new { memory_mb = 64 });
+        using var content = new StreamContent(new Zeros(200L << 20));
+        using var response = await daemon.Http.PutAsync($"{sandbox.Path}/files/content?path=/tmp/big", content);
+        await Http.ReadAsync(response, HttpStatusCode.InsufficientStorage);
+        Assert.Equal("2", (string?)(await sandbox.RunAsync("1 + 1"))["value"]);
+    }
+
+    [Fact]
+    [Trait("Kind", "performance")]
+    public async Task A_gigabyte_passes_through_without_being_held_beside_the_sandbox()
+    {
+        const long Size = 1L << 30;
+        await using var sandbox = await LiveSandbox.CreateAsync(daemon.Http, new { memory_mb = 1400 });
+        using var client = daemon.Server.CreateClient(daemon.Key);
+        client.Timeout = TimeSpan.FromMinutes(10);
+        double heapBefore = await HeapAsync();
+        double heap = 0;
+        using (var content = new StreamContent(new Zeros(Size)))
+        {
+            var upload = client.PutAsync($"{sandbox.Path}/files/content?path=/big", content);
+            while (!upload.IsCompleted)
+            {
+                heap = Math.Max(heap, await HeapAsync());
+                await Task.WhenAny(upload, Task.Delay(100));
+            }
+
+            Assert.Equal(HttpStatusCode.NoContent, (await upload).StatusCode);
+        }
+
+        Assert.Equal($"{Size}", (string?)(await sandbox.RunAsync("import os; os.path.getsize('/big')"))["value"]);
+        Assert.True(heap - heapBefore < 100 << 20, $"The managed heap grew by {(heap - heapBefore) / 1048576:0} MiB.");
+    }
+
+    private async Task<double> HeapAsync()
+    {
+        string text = await daemon.Http.GetStringAsync("/v1/metrics");
+        string line = text.Split('\n').First(one => one.StartsWith("ramet_managed_heap_bytes ", StringComparison.Ordinal));
+        return double.Parse(line.Split(' ')[1], System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    private async Task PutAsync(string path, byte[] bytes) => await ExpectAsync(HttpStatusCode.NoContent, daemon.Http.PutAsync(path, new ByteArrayContent(bytes)));
+
+    private static async Task ExpectAsync(HttpStatusCode expected, Task<HttpResponseMessage> request)
+    {
+        using var response = await request;
+        Assert.True(response.StatusCode == expected, $"{(int)response.StatusCode}: {await response.Content.ReadAsStringAsync()}");
+    }
+
+    /// <summary>So many zeros.</summary>
+    private sealed class Zeros(long length) : Stream
+    {
+        private long _left = length;
+
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => false;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+        public override int Read(byte[] buffer, int offset, int count)
+        {
+            count = (int)Math.Min(count, _left);
+            buffer.AsSpan(offset, count).Clear();
+            _left -= count;
+            return count;
+        }
+
+        public override void Flush()
+        {
+        }
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+    }
+}
