@@ -26,14 +26,16 @@ public static class RametServer
     /// <summary>Serves until SIGTERM or SIGINT, then drains.</summary>
     /// <param name="settings">Settings that were checked by <see cref="SettingsReader"/>.</param>
     /// <param name="openEngine">Opens KVM and the data directory.</param>
+    /// <param name="openHost">Where sandboxes are to live; it is told whom to report to what is built.</param>
     /// <param name="startedAt">When the process started, for what is said when the server is ready (<see cref="Stopwatch"/> ticks).</param>
     /// <exception cref="ConfigurationException">A setting cannot be used.</exception>
     /// <exception cref="IOException">The address cannot be listened on.</exception>
     /// <exception cref="SandboxException">A template cannot be made.</exception>
-    public static async Task RunAsync(ServerSettings settings, Func<SandboxEngine> openEngine, long startedAt)
+    public static async Task RunAsync(ServerSettings settings, Func<SandboxEngine> openEngine, Func<SandboxEngine, IProgress<BuildStep>, ISandboxHost> openHost, long startedAt)
     {
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(openEngine);
+        ArgumentNullException.ThrowIfNull(openHost);
         var address = ListenAddress.Parse(settings.Listen);
         if (settings.Dev && !address.IsLocal)
             throw new ConfigurationException($"--dev asks for no keys and so listens on loopback only, not on {settings.Listen}. Leave out --dev and make keys with: ramet key create");
@@ -44,7 +46,7 @@ public static class RametServer
         var preparing = Task.Run(async () =>
         {
             var engine = openEngine();
-            var host = new InProcessSandboxHost(engine, PoolOptions(settings), new BuildLog(logger));
+            var host = openHost(engine, new BuildLog(logger));
             foreach (string template in settings.Templates) await host.PrepareAsync(template, CancellationToken.None).ConfigureAwait(false);
             return (Engine: engine, Host: host);
         });
@@ -63,7 +65,7 @@ public static class RametServer
         logger.Stopped();
     }
 
-    private static async Task ServeAsync(ServerSettings settings, WebApplicationBuilder builder, InProcessSandboxHost host, ListenAddress address, ILogger logger, long startedAt)
+    private static async Task ServeAsync(ServerSettings settings, WebApplicationBuilder builder, ISandboxHost host, ListenAddress address, ILogger logger, long startedAt)
     {
         var gate = new FairGate(settings.Concurrency, settings.Queue, TimeSpan.FromSeconds(settings.QueueSeconds));
         using var metrics = new ServerMetrics(host, gate);
@@ -110,7 +112,7 @@ public static class RametServer
         return builder;
     }
 
-    private static void Map(WebApplication app, Gatekeeper gatekeeper, InProcessSandboxHost host, FairGate gate, ServerMetrics metrics, ServerSettings settings)
+    private static void Map(WebApplication app, Gatekeeper gatekeeper, ISandboxHost host, FairGate gate, ServerMetrics metrics, ServerSettings settings)
     {
         app.UseWebSockets();
         app.UseRouting();
@@ -123,12 +125,6 @@ public static class RametServer
         new ServerEndpoints(host, metrics, app.Lifetime).Map(app);
         ApiDescription.Map(app);
     }
-
-    private static TenantPoolOptions PoolOptions(ServerSettings settings) => new()
-    {
-        Pool = new SandboxPoolOptions { Minimum = settings.PoolMin, Maximum = settings.PoolMax, MemoryBytes = (ulong)settings.MemoryMb << 20 },
-        IdleTime = TimeSpan.FromSeconds(settings.PoolIdleSeconds),
-    };
 
     private static string? AuditPath(ServerSettings settings) => settings.AuditFile switch
     {

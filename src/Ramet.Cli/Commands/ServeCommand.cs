@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Diagnostics;
 using Ramet.Cli.Input;
+using Ramet.Sandboxes;
+using Ramet.Sandboxes.Workers;
 using Ramet.Server;
 using Ramet.Server.Configuration;
 
@@ -41,7 +43,20 @@ internal static class ServeCommand
             settings.Dev |= dev;
             settings.DataDirectory = DataDirectory.Resolve(dataDirectory ?? settings.DataDirectory);
             long started = Stopwatch.GetTimestamp() - (long)((DateTime.UtcNow - Process.GetCurrentProcess().StartTime.ToUniversalTime()).TotalSeconds * Stopwatch.Frequency);
-            RametServer.RunAsync(settings, () => Engine.Open(settings.DataDirectory, kvmDevice), started).GetAwaiter().GetResult();
+            var pool = new SandboxPoolOptions { Minimum = settings.PoolMin, Maximum = settings.PoolMax, MemoryBytes = (ulong)settings.MemoryMb << 20 };
+            var workers = new WorkerOptions
+            {
+                Command = () => WorkerCommand.ToStart(settings.DataDirectory, kvmDevice, pool),
+                SandboxesPerWorker = settings.WorkerSandboxes,
+                Spares = settings.WorkerSpares,
+                Maximum = settings.WorkersMax,
+                IdleTime = TimeSpan.FromSeconds(settings.PoolIdleSeconds),
+            };
+            RametServer.RunAsync(
+                settings,
+                () => Engine.Open(settings.DataDirectory, kvmDevice),
+                (engine, progress) => new WorkerSandboxHost(engine, workers, progress),
+                started).GetAwaiter().GetResult();
             return 0;
         }
         catch (ConfigurationException e)

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using Ramet.Cli.Input;
 using Ramet.Sandboxes;
 using Ramet.Sandboxes.Workers;
@@ -19,6 +20,10 @@ internal static class WorkerCommand
         foreach (var option in (Option[])[minimum, maximum, memory]) command.Options.Add(option);
         command.SetAction(parse =>
         {
+            // Ctrl-C and a service manager reach all processes of the server. The server lets running work end first; then, or when it is gone, this input ends.
+            using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => context.Cancel = true);
+            using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => context.Cancel = true);
+            using var hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context => context.Cancel = true);
             using var engine = Engine.Open(globals.DataDirectory(parse), globals.KvmDevice(parse));
             var pool = new SandboxPoolOptions
             {

@@ -136,4 +136,8 @@ public sealed record HostedFileInfo(string Path, string Type, uint Mode, uint Ui
 /// <param name="id">What was asked for.</param>
 /// <param name="reason">Why it has gone; null: it is not known that it was ever there.</param>
 public sealed class SandboxGoneException(string id, string? reason = null)
-    : SandboxException(reason is null ? $"There is no sandbox '{id}'; it may have ended." : $"The sandbox '{id}' is gone: {reason}.");
+    : SandboxException(reason is null ? $"There is no sandbox '{id}'; it may have ended." : $"The sandbox '{id}' is gone: {reason}.")
+{
+    /// <summary>Why it has gone; null: it is not known that it was ever there.</summary>
+    public string? Reason { get; } = reason;
+}

@@ -41,7 +41,10 @@ public sealed record HostedTemplate(string Name, string Language, long MemoryByt
 /// <param name="Recycled">Machines that were used again.</param>
 /// <param name="Live">Sandboxes that live on between calls.</param>
 /// <param name="LiveMemoryBytes">Memory that these use.</param>
-public sealed record HostStatistics(int Running, int Pooled, long PoolHits, long PoolMisses, long Recycled, int Live = 0, ulong LiveMemoryBytes = 0);
+/// <param name="Workers">Worker processes; 0: sandboxes live in this process.</param>
+/// <param name="WorkerResidentBytes">Resident memory of these, shared pages counted in each.</param>
+public sealed record HostStatistics(
+    int Running, int Pooled, long PoolHits, long PoolMisses, long Recycled, int Live = 0, ulong LiveMemoryBytes = 0, int Workers = 0, long WorkerResidentBytes = 0);
 
 /// <summary>Code to run in a fork of its own.</summary>
 public sealed record HostedExec

@@ -14,6 +14,12 @@ internal enum FrameKind : byte
 
     /// <summary>From the worker: it cannot be done.</summary>
     Error = 4,
+
+    /// <summary>From the worker: a piece of what comes bit by bit; <see cref="Result"/> or <see cref="Error"/> ends it.</summary>
+    Event = 5,
+
+    /// <summary>To the worker: so many bytes of events were taken by the caller (JSON holds a number of 4 bytes). See <see cref="FlowWindow"/>.</summary>
+    Credit = 6,
 }
 
 /// <summary>One message between a server and a worker.</summary>

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -11,14 +12,14 @@ namespace Ramet.Sandboxes.Workers;
 /// A worker: a process that runs sandboxes of one tenant for a server. Hundreds of machines in one process slow each other down, and what brings a process down brings down
 /// what lives in it; so there are several. It lives for as long as its pipe from the server does.
 /// </summary>
-public sealed class WorkerServer : IDisposable
+public sealed partial class WorkerServer : IDisposable
 {
     private const string Tenant = "";
 
     private readonly SandboxEngine _engine;
     private readonly FrameChannel _channel;
     private readonly InProcessSandboxHost _host;
-    private readonly ConcurrentDictionary<uint, CancellationTokenSource> _calls = new();
+    private readonly ConcurrentDictionary<uint, OpenCall> _calls = new();
 
     private WorkerServer(SandboxEngine engine, FrameChannel channel, SandboxPoolOptions pool)
     {
@@ -41,43 +42,91 @@ public sealed class WorkerServer : IDisposable
     {
         while (_channel.Receive() is { } frame)
         {
-            if (frame.Kind == FrameKind.Cancel)
+            switch (frame.Kind)
             {
-                if (_calls.TryGetValue(frame.Call, out var call)) call.Cancel();
-            }
-            else if (frame.Kind == FrameKind.Call)
-            {
-                _calls[frame.Call] = new CancellationTokenSource();
-                // The guest runs on this thread of the engine's.
-                _engine.Threads.Run(() => Answer(frame));
+                case FrameKind.Call:
+                    var call = _calls[frame.Call] = new OpenCall();
+                    // A guest runs on the thread that serves its exec, which is to be one of the engine's. What is asked of live sandboxes waits without a thread.
+                    if (frame.Method is WorkerMethod.Load or WorkerMethod.Exec or WorkerMethod.Statistics) _engine.Threads.Run(() => Answer(frame, call));
+                    else _ = Task.Run(() => AnswerAsync(frame, call));
+                    break;
+                case FrameKind.Cancel:
+                    // What it sets off is not for this thread, which everybody waits for.
+                    if (_calls.TryGetValue(frame.Call, out var unwanted)) _ = unwanted.Cancellation.CancelAsync();
+                    break;
+                case FrameKind.Credit:
+                    if (frame.Json.Length != 4) throw new FrameException("a credit without a number");
+                    if (_calls.TryGetValue(frame.Call, out var open)) open.Window.Give(BinaryPrimitives.ReadUInt32LittleEndian(frame.Json.Span));
+                    break;
             }
         }
     }
 
-    private void Answer(Frame call)
+    private void Answer(Frame call, OpenCall state)
     {
         Frame answer;
         try
         {
-            answer = Do(call, _calls[call.Call].Token);
+            answer = Do(call, state.Cancellation.Token);
         }
 #pragma warning disable CA1031 // The server's caller gets it.
         catch (Exception exception)
 #pragma warning restore CA1031
         {
-            var error = new ErrorAnswer(exception.Message, exception.GetType().Name, (exception as SandboxException)?.Error ?? default, (exception as HostedFileException)?.Path);
-            answer = new Frame(call.Call, FrameKind.Error, "", JsonSerializer.SerializeToUtf8Bytes(error, WorkerJson.Default.ErrorAnswer), []);
+            answer = ToFrame(call, exception);
         }
 
-        if (_calls.TryRemove(call.Call, out var source)) source.Dispose();
+        End(call, answer);
+    }
+
+    private async Task AnswerAsync(Frame call, OpenCall state)
+    {
+        Frame answer;
+        try
+        {
+            answer = await DoLiveAsync(call, state).ConfigureAwait(false);
+        }
+#pragma warning disable CA1031 // The server's caller gets it.
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            answer = ToFrame(call, exception);
+        }
+
+        End(call, answer);
+    }
+
+    private void End(Frame call, Frame answer)
+    {
+        _calls.TryRemove(call.Call, out _);
         try
         {
             _channel.Send(answer);
+        }
+        catch (FrameException exception)
+        {
+            // Longer than what goes at once: that the caller can be told.
+            End(call, ToFrame(call, exception));
         }
         catch (IOException)
         {
             // The server is gone; Loop ends.
         }
+    }
+
+    private static Frame ToFrame(Frame call, Exception exception)
+    {
+        string kind = exception switch
+        {
+            // What derives from it too: the caller looks at no more than this.
+            OperationCanceledException => nameof(OperationCanceledException),
+            HostedFileException or SandboxGoneException or ProcessGoneException or TemplateNotFoundException => exception.GetType().Name,
+            SandboxException => nameof(SandboxException),
+            _ => exception.GetType().Name,
+        };
+        var error = new ErrorAnswer(
+            exception.Message, kind, (exception as SandboxException)?.Error ?? default, (exception as HostedFileException)?.Path, (exception as SandboxGoneException)?.Reason);
+        return new Frame(call.Call, FrameKind.Error, "", JsonSerializer.SerializeToUtf8Bytes(error, WorkerJson.Default.ErrorAnswer), []);
     }
 
     private Frame Do(Frame call, CancellationToken cancellationToken)
@@ -90,7 +139,7 @@ public sealed class WorkerServer : IDisposable
             case WorkerMethod.Exec:
                 return Execute(call, cancellationToken);
             case WorkerMethod.Statistics:
-                return Result(call, JsonSerializer.SerializeToUtf8Bytes(_host.Statistics, WorkerJson.Default.HostStatistics));
+                return Result(call, JsonSerializer.SerializeToUtf8Bytes(_host.Statistics with { Workers = 1, WorkerResidentBytes = Environment.WorkingSet }, WorkerJson.Default.HostStatistics));
             default:
                 throw new FrameException($"no method '{call.Method}'");
         }
@@ -127,5 +176,14 @@ public sealed class WorkerServer : IDisposable
         var all = new ReadOnlyMemory<byte>[blobs.Length];
         for (int i = 0; i < blobs.Length; i++) all[i] = blobs[i];
         return new Frame(call.Call, FrameKind.Result, "", json, all);
+    }
+
+    /// <summary>A call that was not answered yet.</summary>
+    private sealed class OpenCall
+    {
+        /// <summary>Has no timer and so nothing to dispose of; a cancellation may come late.</summary>
+        public CancellationTokenSource Cancellation { get; } = new();
+
+        public FlowWindow Window { get; } = new();
     }
 }

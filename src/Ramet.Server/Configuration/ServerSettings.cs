@@ -30,14 +30,23 @@ public sealed class ServerSettings
     /// <summary>Where the audit log goes; "off": nowhere; null: audit.jsonl in the data directory, and nowhere in development.</summary>
     public string? AuditFile { get; set; }
 
-    /// <summary>Sandboxes that stand ready for each tenant.</summary>
+    /// <summary>Sandboxes that stand ready in each worker.</summary>
     public int PoolMin { get; set; } = 2;
 
-    /// <summary>Most sandboxes kept ready for each tenant.</summary>
+    /// <summary>Most sandboxes kept ready in each worker.</summary>
     public int PoolMax { get; set; } = 8;
 
-    /// <summary>Seconds after which an unused pool goes.</summary>
+    /// <summary>Seconds after which an unused worker, with its pool, goes.</summary>
     public double PoolIdleSeconds { get; set; } = 300;
+
+    /// <summary>Workers that stand ready for tenants who come for the first time.</summary>
+    public int WorkerSpares { get; set; } = 1;
+
+    /// <summary>All workers together.</summary>
+    public int WorkersMax { get; set; } = 64;
+
+    /// <summary>Sandboxes that run or live in one worker, before its tenant gets another.</summary>
+    public int WorkerSandboxes { get; set; } = 32;
 
     /// <summary>Code that runs at the same time.</summary>
     public int Concurrency { get; set; } = Math.Max(2, Environment.ProcessorCount * 2);

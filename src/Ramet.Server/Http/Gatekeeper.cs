@@ -7,6 +7,7 @@ using Microsoft.Extensions.Logging;
 using Ramet.Images;
 using Ramet.Sandboxes;
 using Ramet.Sandboxes.Hosting;
+using Ramet.Sandboxes.Workers;
 using Ramet.Server.Keys;
 using Ramet.Server.Logging;
 using Ramet.Server.Metrics;
@@ -130,6 +131,8 @@ internal sealed class Gatekeeper(KeyRing? ring, KeyLimiter limiter, ServerMetric
             SandboxGoneException e => (404, "Not found", e.Message, 0),
             ProcessGoneException e => (404, "Not found", e.Message, 0),
             HostedFileException e => (FileErrors.StatusOf(e.Error), "A file cannot be used", FileErrors.Explain(e.Path, e.Error), 0),
+            WorkerLostException e => (503, "The worker has ended", e.Message, 1),
+            WorkersBusyException e => (503, "Too many workers", e.Message, 5),
             SandboxException { Error: Abi.Errno.None } e => (400, "The sandbox cannot be made", e.Message.Replace("(--memory)", "(memory_mb)", StringComparison.Ordinal), 0),
             SandboxException e => (400, "The program cannot be started", e.Message, 0),
             ObjectDisposedException => (503, "The server is about to end", "Try again later.", 1),

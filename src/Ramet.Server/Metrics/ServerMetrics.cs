@@ -85,13 +85,15 @@ internal sealed class ServerMetrics : IDisposable
         text.Single("ramet_sandboxes_live", "gauge", "Sandboxes that live on between requests.", host.Live);
         text.Single("ramet_sandboxes_pooled", "gauge", "Sandboxes that stand ready.", host.Pooled);
         text.Single("ramet_sandbox_memory_bytes", "gauge", "Memory that live sandboxes use.", host.LiveMemoryBytes);
+        text.Single("ramet_workers", "gauge", "Worker processes, in which sandboxes live.", host.Workers);
+        text.Single("ramet_workers_resident_memory_bytes", "gauge", "Resident memory of the workers; pages that they share are counted in each.", host.WorkerResidentBytes);
         text.Single("ramet_pool_hits_total", "counter", "Runs that found a sandbox ready.", host.PoolHits);
         text.Single("ramet_pool_misses_total", "counter", "Runs that had to fork.", host.PoolMisses);
         text.Single("ramet_machines_recycled_total", "counter", "Machines that were taken back to their template and used again.", host.Recycled);
         text.Single("ramet_queue_waiting", "gauge", "Requests that wait for their turn.", _gate.Waiting);
         using var process = Process.GetCurrentProcess();
         text.Single("process_resident_memory_bytes", "gauge", "Resident memory of the server.", process.WorkingSet64);
-        text.Single("process_cpu_seconds_total", "counter", "CPU time of the server and all that runs in it.", process.TotalProcessorTime.TotalSeconds);
+        text.Single("process_cpu_seconds_total", "counter", "CPU time of the server, without its workers.", process.TotalProcessorTime.TotalSeconds);
         text.Single("process_threads", "gauge", "Threads of the server.", process.Threads.Count);
         text.Single("process_start_time_seconds", "gauge", "When the server started, seconds since 1970.", _started / 1000.0);
         text.Single("ramet_managed_heap_bytes", "gauge", "Memory of .NET objects.", GC.GetTotalMemory(forceFullCollection: false));

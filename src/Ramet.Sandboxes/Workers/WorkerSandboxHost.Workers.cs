@@ -1,0 +1,242 @@
+using Ramet.Images;
+using Ramet.Sandboxes.Hosting;
+
+namespace Ramet.Sandboxes.Workers;
+
+/// <summary>Which workers there are, and who gets which.</summary>
+public sealed partial class WorkerSandboxHost
+{
+    /// <summary>A worker that says nothing for this long does nothing more either.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(1);
+
+    private readonly Lock _lock = new();
+    private readonly List<WorkerProcess> _workers = [];
+    private readonly Dictionary<string, Task> _startingFor = new(StringComparer.Ordinal);
+    private HostStatistics _ended = new(0, 0, 0, 0, 0);
+    private int _starting;
+    private bool _disposed;
+
+    /// <summary>Process ids of the workers.</summary>
+    public IReadOnlyList<int> WorkerIds
+    {
+        get
+        {
+            lock (_lock) return [.. _workers.Select(worker => worker.Id)];
+        }
+    }
+
+    /// <summary>
+    /// A place in a worker of the tenant: in the one that has least to do, or in a spare one if he has none, or if his are full. To be given back with <see cref="Release"/>.
+    /// </summary>
+    private async ValueTask<WorkerProcess> TakeAsync(string tenant)
+    {
+        const int MostStarts = 5;
+        for (int start = 0; ; start++)
+        {
+            Task starting;
+            lock (_lock)
+            {
+                ObjectDisposedException.ThrowIf(_disposed, this);
+                WorkerProcess? best = null, spare = null, idle = null;
+                int count = _starting;
+                foreach (var worker in _workers)
+                {
+                    if (worker.IsGone) continue;
+                    count++;
+                    if (worker.Tenant == tenant)
+                    {
+                        if (best is null || worker.Places < best.Places) best = worker;
+                    }
+                    else if (worker.Tenant is null)
+                    {
+                        spare ??= worker;
+                    }
+                    else if (worker.Places == 0 && (idle is null || worker.LastUsed < idle.LastUsed))
+                    {
+                        idle = worker;
+                    }
+                }
+
+                if (best is not null && best.Places < _options.SandboxesPerWorker) return Reserve(best);
+                if (spare is not null)
+                {
+                    spare.Tenant = tenant;
+                    _ = Task.Run(StartSpares);
+                    return Reserve(spare);
+                }
+
+                if (start == MostStarts) throw new SandboxException("Worker processes end as soon as they are started; what they say is in the server's log.");
+                // Those who come at the same time wait for the same one.
+                if (!_startingFor.TryGetValue(tenant, out starting!))
+                {
+                    if (count >= _options.Maximum)
+                    {
+                        if (idle is null) return best is not null ? Reserve(best) : throw new WorkersBusyException(_options.Maximum);
+                        idle.Dispose();
+                    }
+
+                    _starting++;
+                    starting = _startingFor[tenant] = Task.Run(() => Start(tenant));
+                }
+            }
+
+            await starting.ConfigureAwait(false);
+        }
+    }
+
+    private static WorkerProcess Reserve(WorkerProcess worker)
+    {
+        worker.Places++;
+        worker.Touch();
+        return worker;
+    }
+
+    private void Release(WorkerProcess worker)
+    {
+        lock (_lock)
+        {
+            worker.Places--;
+            worker.Touch();
+        }
+    }
+
+    /// <summary>Starts as many workers as are to stand ready; they take over templates by themselves.</summary>
+    private void StartSpares()
+    {
+        while (true)
+        {
+            lock (_lock)
+            {
+                int living = _workers.Count(worker => !worker.IsGone) + _starting;
+                int spares = _workers.Count(worker => worker.Tenant is null && !worker.IsGone) + _starting - _startingFor.Count;
+                if (_disposed || spares >= _options.Spares || living >= _options.Maximum) return;
+                _starting++;
+            }
+
+            try
+            {
+                _ = LoadAllAsync(Start(tenant: null));
+            }
+            catch (SandboxException exception)
+            {
+                _progress?.Report(new BuildStep(BuildStage.Waiting, exception.Message));
+                return;
+            }
+        }
+    }
+
+    /// <summary>Starts one that was counted as starting.</summary>
+    private WorkerProcess Start(string? tenant)
+    {
+        WorkerProcess? worker = null;
+        try
+        {
+            return worker = new WorkerProcess(_options.Command(), OnEnded) { Tenant = tenant };
+        }
+        finally
+        {
+            lock (_lock)
+            {
+                _starting--;
+                if (tenant is not null) _startingFor.Remove(tenant);
+                if (worker is not null)
+                {
+                    _workers.Add(worker);
+                    if (_disposed) worker.Dispose();
+                }
+            }
+
+            worker?.Listen();
+        }
+    }
+
+    /// <summary>In order of use: the first template is the one that is asked for most.</summary>
+    private async Task LoadAllAsync(WorkerProcess worker)
+    {
+        try
+        {
+            foreach (var template in _templates.Values) await LoadAsync(worker, template).ConfigureAwait(false);
+        }
+        catch (SandboxException)
+        {
+            // Whoever needs it tries again and is told.
+        }
+    }
+
+    /// <summary>Has a worker take a template over, once. It goes on for the others when one caller has gone.</summary>
+    private static Task LoadAsync(WorkerProcess worker, Shared template)
+    {
+        string name = template.Template.Manifest.Name;
+        if (worker.Templates.TryGetValue(name, out var known)) return known.Value;
+        return worker.Templates.GetOrAdd(name, _ => new Lazy<Task>(Load)).Value;
+
+        async Task Load()
+        {
+            try
+            {
+                await worker.CallAsync(
+                    WorkerMethod.Load, template.ToArguments(), WorkerJson.Default.LoadArguments, WorkerJson.Default.JsonElement, [], CancellationToken.None).ConfigureAwait(false);
+            }
+            catch
+            {
+                worker.Templates.TryRemove(name, out Lazy<Task>? _);
+                throw;
+            }
+        }
+    }
+
+    private void OnEnded(WorkerProcess worker)
+    {
+        // Another one is not started in a circle, if workers cannot live at all: it comes with the next request or the next second.
+        lock (_lock)
+        {
+            _workers.Remove(worker);
+            _ended = Add(_ended, worker.LastStatistics with { Pooled = 0, LiveMemoryBytes = 0, WorkerResidentBytes = 0 });
+        }
+    }
+
+    private void KeepHouse()
+    {
+        List<WorkerProcess> all;
+        long limit = Environment.TickCount64 - (long)_options.IdleTime.TotalMilliseconds;
+        lock (_lock)
+        {
+            if (_disposed) return;
+            // Under the lock, so that none is given away at the same time.
+            foreach (var worker in _workers.Where(worker => worker.Tenant is not null && worker.Places == 0 && worker.LastUsed < limit)) worker.Dispose();
+            all = [.. _workers.Where(worker => !worker.IsGone)];
+        }
+
+        foreach (var worker in all) _ = AskAsync(worker);
+        if (!_templates.IsEmpty) StartSpares();
+    }
+
+    /// <summary>Asks a worker for its counts, and so whether it is well.</summary>
+    private static async Task AskAsync(WorkerProcess worker)
+    {
+        if (!worker.BeginAsking()) return;
+        try
+        {
+            // On a thread of its own: what is sent to a process that reads nothing waits for ever.
+            var asking = Task.Run(() => worker.CallAsync(WorkerMethod.Statistics, default, WorkerJson.Default.JsonElement, WorkerJson.Default.HostStatistics, [], CancellationToken.None));
+            var (statistics, _) = await asking.WaitAsync(s_patience).ConfigureAwait(false);
+            worker.LastStatistics = statistics;
+        }
+        catch (TimeoutException)
+        {
+            worker.Dispose();
+        }
+        catch (SandboxException)
+        {
+            // It is gone: OnEnded takes it off the list.
+        }
+        finally
+        {
+            worker.EndAsking();
+        }
+    }
+}
+
+/// <summary>There are as many workers as there may be, and others have them.</summary>
+/// <param name="maximum">How many that is.</param>
+public sealed class WorkersBusyException(int maximum) : SandboxException($"All {maximum} workers are in use by others. Try again later, or raise workers.max.");
