@@ -169,7 +169,7 @@ public sealed partial class Kernel
 
         while (Scheduler.Dequeue() is { } next)
         {
-            if (next.State != ThreadState.Runnable) continue;
+            if (next.State != ThreadState.Runnable || Scheduler.IsCurrent(next)) continue;
             context.Current = next;
             context.SliceEnd = now + Scheduler.TimeSlice;
             return true;

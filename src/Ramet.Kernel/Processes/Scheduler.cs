@@ -100,6 +100,19 @@ public sealed partial class Scheduler
         return node.Value;
     }
 
+    /// <summary>
+    /// Whether a thread is on a virtual CPU: one that blocked and was woken while the same call was served is there still, and in the queue as well. It must not run twice.
+    /// </summary>
+    internal bool IsCurrent(PosixThread thread)
+    {
+        foreach (var vcpu in Vcpus)
+        {
+            if (vcpu.Current == thread) return true;
+        }
+
+        return false;
+    }
+
     /// <summary>The thread is not to run any more.</summary>
     internal void Remove(PosixThread thread)
     {
