@@ -97,14 +97,235 @@ public sealed class WorkerTests : IDisposable
         Assert.All(pids, pid => Assert.False(Directory.Exists($"/proc/{pid}")));
     }
 
-    private async Task<WorkerSandboxHost> StartAsync()
+    [Fact]
+    public async Task A_live_sandbox_keeps_its_state_from_run_to_run()
     {
-        var host = new WorkerSandboxHost(_engine, new WorkerOptions
+        await using var host = await StartAsync();
+        var made = await CreateAsync(host, "a");
+        Assert.Equal(("", 0), await RunLiveAsync(host, "a", made.Id, "x = 20"));
+        Assert.Equal(("42\n", 0), await RunLiveAsync(host, "a", made.Id, "print(x * 2 + 2)"));
+        Assert.Equal("a", Assert.Single(await host.ListAsync("a", Token)).Tenant);
+        Assert.Empty(await host.ListAsync("b", Token));
+        Assert.Equal(made.Id, Assert.Single(await host.ListAsync(null, Token)).Id);
+        await Assert.ThrowsAsync<SandboxGoneException>(() => host.GetAsync("b", made.Id, Token));
+        var updated = await host.UpdateAsync("a", made.Id, TimeSpan.FromHours(1), new Dictionary<string, string>(StringComparer.Ordinal) { ["k"] = "v" }, Token);
+        Assert.Equal("v", updated.Metadata["k"]);
+        Assert.True(updated.Expires > made.Expires);
+        Assert.Equal(1, host.Statistics.Live);
+        Assert.Contains("42", Encoding.UTF8.GetString(await host.LogAsync("a", made.Id, Token)), StringComparison.Ordinal);
+        await host.DeleteAsync("a", made.Id, Token);
+        Assert.Empty(await host.ListAsync("a", Token));
+        var gone = await Assert.ThrowsAsync<SandboxGoneException>(() => host.GetAsync("a", made.Id, Token));
+        Assert.Contains("deleted", gone.Message, StringComparison.Ordinal);
+        Assert.Equal(0, host.Statistics.Live);
+    }
+
+    [Fact]
+    public async Task A_sandbox_whose_time_is_over_is_gone_with_that_reason()
+    {
+        await using var host = await StartAsync();
+        var made = await CreateAsync(host, "a", TimeSpan.FromMilliseconds(300));
+        await WaitUntilAsync(() => host.Statistics.Live == 0);
+        var gone = await Assert.ThrowsAsync<SandboxGoneException>(() => host.GetAsync("a", made.Id, Token));
+        Assert.Contains("its time was over", gone.Message, StringComparison.Ordinal);
+        // Others learn nothing.
+        Assert.Null((await Assert.ThrowsAsync<SandboxGoneException>(() => host.GetAsync("b", made.Id, Token))).Reason);
+    }
+
+    [Fact]
+    public async Task A_process_reads_its_input_and_its_output_can_be_watched_twice()
+    {
+        await using var host = await StartAsync();
+        string id = (await CreateAsync(host, "a")).Id;
+        var process = await host.StartProcessAsync("a", id, Program("cat; echo err >&2; exit 7"), Token);
+        byte[] input = new byte[300_000];
+        new Random(1).NextBytes(input);
+        await host.WriteInputAsync("a", id, process.Pid, input, close: true, Token);
+        for (int i = 0; i < 2; i++)
+        {
+            var (stdout, stderr, end) = await CollectAsync(host.AttachAsync("a", id, process.Pid, Token));
+            Assert.Equal(input, stdout);
+            Assert.Equal("err\n", Encoding.UTF8.GetString(stderr));
+            Assert.Equal(7, end.ExitCode);
+        }
+
+        await host.WaitProcessAsync("a", id, process.Pid, Token);
+        Assert.Equal(7, Assert.Single(await host.ListProcessesAsync("a", id, Token)).ExitCode);
+        var sleeper = await host.StartProcessAsync("a", id, Program("sleep 100"), Token);
+        Assert.True(await host.SignalAsync("a", id, sleeper.Pid, 15, Token));
+        await host.WaitProcessAsync("a", id, sleeper.Pid, Token);
+        await Assert.ThrowsAsync<ProcessGoneException>(() => host.WaitProcessAsync("a", id, 9999, Token));
+    }
+
+    [Fact]
+    public async Task A_caller_who_reads_slowly_holds_up_the_program_and_not_memory()
+    {
+        const int Megabytes = 64;
+        await using var host = await StartAsync();
+        string id = (await CreateAsync(host, "a")).Id;
+        var process = await host.StartProcessAsync("a", id, Program($"dd if=/dev/zero bs=1M count={Megabytes} 2>/dev/null; echo done >&2"), Token);
+        await using var events = host.AttachAsync("a", id, process.Pid, Token).GetAsyncEnumerator(Token);
+        Assert.True(await events.MoveNextAsync());
+        long total = events.Current.Data.Length;
+        long before = GC.GetTotalMemory(forceFullCollection: true);
+        await Task.Delay(1500, Token);
+        Assert.InRange(GC.GetTotalMemory(forceFullCollection: true) - before, long.MinValue, 8 << 20);
+        Assert.Null(Assert.Single(await host.ListProcessesAsync("a", id, Token)).ExitCode);
+        while (await events.MoveNextAsync() && events.Current.Kind != HostedEventKind.End)
+        {
+            if (events.Current.Kind == HostedEventKind.Stdout) total += events.Current.Data.Length;
+        }
+
+        Assert.Equal((long)Megabytes << 20, total);
+        Assert.Equal(0, events.Current.ExitCode);
+    }
+
+    [Fact]
+    public async Task A_watcher_who_leaves_lets_go_of_the_program()
+    {
+        await using var host = await StartAsync();
+        string id = (await CreateAsync(host, "a")).Id;
+        var process = await host.StartProcessAsync("a", id, Program("dd if=/dev/zero bs=1M count=8 2>/dev/null"), Token);
+        await foreach (var first in host.AttachAsync("a", id, process.Pid, Token))
+        {
+            Assert.Equal(HostedEventKind.Stdout, first.Kind);
+            break;
+        }
+
+        // Nobody looks: it is not held up any more.
+        await host.WaitProcessAsync("a", id, process.Pid, Token).WaitAsync(TimeSpan.FromSeconds(30), Token);
+    }
+
+    [Fact]
+    public async Task Code_whose_caller_leaves_is_interrupted_and_the_interpreter_lives_on()
+    {
+        await using var host = await StartAsync();
+        string id = (await CreateAsync(host, "a")).Id;
+        await RunLiveAsync(host, "a", id, "x = 5");
+        using var source = new CancellationTokenSource();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+        {
+            await foreach (var next in host.RunAsync("a", id, new HostedRun("print('begun')\nwhile True: pass", TimeSpan.FromSeconds(60), null, null), source.Token))
+            {
+                Assert.Equal("begun\n", Encoding.UTF8.GetString(next.Data.Span));
+                source.CancelAfter(50);
+            }
+        });
+        Assert.Equal(("5\n", 0), await RunLiveAsync(host, "a", id, "print(x)"));
+    }
+
+    [Fact]
+    public async Task Files_go_up_and_down_in_pieces()
+    {
+        await using var host = await StartAsync();
+        string id = (await CreateAsync(host, "a")).Id;
+        byte[] content = new byte[3_000_001];
+        new Random(2).NextBytes(content);
+        await using (var up = await host.OpenWriteAsync("a", id, "/data/dir/file", 0x180, Token)) await up.WriteAsync(content, Token);
+        await using (var down = await host.OpenReadAsync("a", id, "/data/dir/file", Token))
+        {
+            Assert.Equal(content.Length, down.Length);
+            using var copy = new MemoryStream();
+            await down.CopyToAsync(copy, Token);
+            Assert.Equal(content, copy.ToArray());
+        }
+
+        var (output, _) = await RunLiveAsync(host, "a", id, "import hashlib; print(hashlib.sha256(open('/data/dir/file','rb').read()).hexdigest())");
+        Assert.Equal(Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(content)), output.Trim());
+        Assert.Equal((0x180u, "file"), await host.StatFileAsync("a", id, "/data/dir/file", followLinks: true, Token) is var file ? (file.Mode & 0xFFF, file.Type) : default);
+        await host.MoveFileAsync("a", id, "/data/dir/file", "/data/other", Token);
+        await host.MakeSymbolicLinkAsync("a", id, "/data/link", "other", Token);
+        await host.MakeDirectoryAsync("a", id, "/data/p/q", parents: true, Token);
+        Assert.Equal(["dir", "link", "other", "p"], (await host.ListFilesAsync("a", id, "/data", Token)).Select(entry => Path.GetFileName(entry.Path)).Order(StringComparer.Ordinal));
+        await host.RemoveFileAsync("a", id, "/data", recursive: true, Token);
+        var missing = await Assert.ThrowsAsync<HostedFileException>(() => host.OpenReadAsync("a", id, "/data/other", Token));
+        Assert.Equal(("/data/other", Abi.Errno.ENOENT), (missing.Path, missing.Error));
+    }
+
+    [Fact]
+    public async Task Live_sandboxes_fill_a_worker_and_keep_it()
+    {
+        await using var host = await StartAsync(options => options with { SandboxesPerWorker = 2, Spares = 0, IdleTime = TimeSpan.FromSeconds(1) }, workers: 0);
+        string[] ids = [.. await Task.WhenAll(Enumerable.Range(0, 3).Select(async _ => (await CreateAsync(host, "a")).Id))];
+        Assert.Equal(2, host.WorkerIds.Count);
+        await Task.Delay(3500, Token);
+        foreach (string id in ids) Assert.Equal(("1\n", 0), await RunLiveAsync(host, "a", id, "print(1)"));
+        foreach (string id in ids) await host.DeleteAsync("a", id, Token);
+        await WaitUntilAsync(() => host.WorkerIds.Count == 0);
+    }
+
+    [Fact]
+    public async Task When_all_workers_are_taken_an_idle_one_gives_way_and_else_the_caller_is_told()
+    {
+        await using var host = await StartAsync(options => options with { Maximum = 1, Spares = 0 }, workers: 0);
+        Assert.Equal("2\n", Encoding.UTF8.GetString((await RunAsync(host, "a", new HostedExecOf("print(1+1)"))).Stdout));
+        Assert.Equal("2\n", Encoding.UTF8.GetString((await RunAsync(host, "b", new HostedExecOf("print(1+1)"))).Stdout));
+        await CreateAsync(host, "b");
+        await Assert.ThrowsAsync<WorkersBusyException>(() => RunAsync(host, "a", new HostedExecOf("print(1+1)")));
+    }
+
+    [Fact]
+    public async Task The_death_of_a_worker_ends_what_runs_there_and_later_calls_say_why()
+    {
+        await using var host = await StartAsync();
+        int worker = Assert.Single(host.WorkerIds);
+        var ofA = await CreateAsync(host, "a");
+        var ofB = await CreateAsync(host, "b");
+        var process = await host.StartProcessAsync("a", ofA.Id, Program("sleep 100"), Token);
+        var watching = CollectAsync(host.AttachAsync("a", ofA.Id, process.Pid, Token));
+        var running = RunLiveAsync(host, "a", ofA.Id, "import time; time.sleep(100)");
+        var waiting = host.WaitProcessAsync("a", ofA.Id, process.Pid, Token);
+        var reader = await host.OpenReadAsync("a", ofA.Id, "/etc/passwd", Token);
+        await Task.Delay(300, Token);
+        Process.GetProcessById(worker).Kill();
+        await Assert.ThrowsAsync<WorkerLostException>(() => watching);
+        await Assert.ThrowsAsync<WorkerLostException>(() => running);
+        await Assert.ThrowsAsync<WorkerLostException>(() => waiting);
+        await Assert.ThrowsAsync<WorkerLostException>(async () => await reader.ReadAsync(new byte[10], Token));
+        await reader.DisposeAsync();
+        var gone = await Assert.ThrowsAsync<SandboxGoneException>(() => host.GetAsync("a", ofA.Id, Token));
+        Assert.Contains("ended unexpectedly", gone.Message, StringComparison.Ordinal);
+        Assert.Equal(("1\n", 0), await RunLiveAsync(host, "b", ofB.Id, "print(1)"));
+        Assert.Equal(ofB.Id, Assert.Single(await host.ListAsync(null, Token)).Id);
+        Assert.Equal(("1\n", 0), await RunLiveAsync(host, "a", (await CreateAsync(host, "a")).Id, "print(1)"));
+    }
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private static HostedProgram Program(string line) => new(["/bin/sh", "-c", line], [], null, null, null);
+
+    private static Task<HostedSandbox> CreateAsync(WorkerSandboxHost host, string tenant, TimeSpan? timeout = null) =>
+        host.CreateAsync(tenant, new HostedSandboxSpec("python", 256 << 20, timeout ?? TimeSpan.FromMinutes(5), new Dictionary<string, string>(StringComparer.Ordinal)), Token);
+
+    private static async Task<(string Stdout, int ExitCode)> RunLiveAsync(WorkerSandboxHost host, string tenant, string id, string code)
+    {
+        var (stdout, _, end) = await CollectAsync(host.RunAsync(tenant, id, new HostedRun(code, TimeSpan.FromSeconds(120), null, null), Token));
+        return (Encoding.UTF8.GetString(stdout), end.ExitCode);
+    }
+
+    private static async Task<(byte[] Stdout, byte[] Stderr, HostedEvent End)> CollectAsync(IAsyncEnumerable<HostedEvent> events)
+    {
+        using MemoryStream stdout = new(), stderr = new();
+        HostedEvent? end = null;
+        await foreach (var next in events)
+        {
+            Assert.Null(end);
+            if (next.Kind == HostedEventKind.Stdout) stdout.Write(next.Data.Span);
+            else if (next.Kind == HostedEventKind.Stderr) stderr.Write(next.Data.Span);
+            else end = next;
+        }
+
+        return (stdout.ToArray(), stderr.ToArray(), Assert.IsType<HostedEvent>(end));
+    }
+
+    private async Task<WorkerSandboxHost> StartAsync(Func<WorkerOptions, WorkerOptions>? change = null, int workers = 1)
+    {
+        var host = new WorkerSandboxHost(_engine, (change ?? (options => options))(new WorkerOptions
         {
             Command = () => new ProcessStartInfo(_cli.Native, ["worker", "--data-dir", _cli.Data]) { RedirectStandardInput = true, RedirectStandardOutput = true, UseShellExecute = false },
-        });
+        }));
         await host.PrepareAsync("python", TestContext.Current.CancellationToken);
-        Assert.Single(host.WorkerIds);
+        Assert.Equal(workers, host.WorkerIds.Count);
         return host;
     }
 
