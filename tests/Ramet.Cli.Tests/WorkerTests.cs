@@ -281,7 +281,7 @@ public sealed class WorkerTests : IDisposable
         await Assert.ThrowsAsync<WorkerLostException>(() => watching);
         await Assert.ThrowsAsync<WorkerLostException>(() => running);
         await Assert.ThrowsAsync<WorkerLostException>(() => waiting);
-        await Assert.ThrowsAsync<WorkerLostException>(async () => await reader.ReadAsync(new byte[10], Token));
+        await Assert.ThrowsAsync<WorkerLostException>(() => reader.CopyToAsync(Stream.Null, Token));
         await reader.DisposeAsync();
         var gone = await Assert.ThrowsAsync<SandboxGoneException>(() => host.GetAsync("a", ofA.Id, Token));
         Assert.Contains("ended unexpectedly", gone.Message, StringComparison.Ordinal);

@@ -1,12 +1,14 @@
 namespace Ramet.Sandboxes.Workers;
 
-/// <summary>A file of a sandbox in a worker, in one direction, piece by piece: nothing is read ahead or written behind, so nobody holds more than one piece.</summary>
+/// <summary>A file of a sandbox in a worker, in one direction, piece by piece; nobody holds more than one. What is written has arrived after a flush or the end, which may say that it cannot.</summary>
 internal sealed class WorkerFileStream(Func<string, LiveArguments, ReadOnlyMemory<byte>?, CancellationToken, Task<ReadOnlyMemory<byte>>> call, uint handle, long length, bool writes) : Stream
 {
     /// <summary>Bytes that go at once: no more than arrays that the collector moves, and what a pipe holds.</summary>
     public const int Piece = 64 << 10;
 
     private ReadOnlyMemory<byte> _rest;
+    private byte[]? _unsent;
+    private int _unsentCount;
     private bool _ended;
     private int _closed;
 
@@ -48,9 +50,20 @@ internal sealed class WorkerFileStream(Func<string, LiveArguments, ReadOnlyMemor
     {
         while (!buffer.IsEmpty)
         {
-            var piece = buffer[..Math.Min(buffer.Length, Piece)];
-            await call(LiveMethod.Write, new LiveArguments { Handle = handle }, piece, cancellationToken).ConfigureAwait(false);
-            buffer = buffer[piece.Length..];
+            if (_unsentCount == 0 && buffer.Length >= Piece)
+            {
+                await SendAsync(buffer[..Piece], cancellationToken).ConfigureAwait(false);
+                buffer = buffer[Piece..];
+                continue;
+            }
+
+            // Bodies of requests come in small parts, and each call costs a way there and back.
+            _unsent ??= new byte[Piece];
+            int count = Math.Min(buffer.Length, Piece - _unsentCount);
+            buffer[..count].CopyTo(_unsent.AsMemory(_unsentCount));
+            _unsentCount += count;
+            buffer = buffer[count..];
+            if (_unsentCount == Piece) await FlushAsync(cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -58,11 +71,15 @@ internal sealed class WorkerFileStream(Func<string, LiveArguments, ReadOnlyMemor
 
     public override void Write(byte[] buffer, int offset, int count) => WriteAsync(buffer, offset, count, CancellationToken.None).GetAwaiter().GetResult();
 
-    public override void Flush()
-    {
-    }
+    public override void Flush() => FlushAsync(CancellationToken.None).GetAwaiter().GetResult();
 
-    public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public override Task FlushAsync(CancellationToken cancellationToken)
+    {
+        if (_unsentCount == 0) return Task.CompletedTask;
+        var piece = _unsent.AsMemory(0, _unsentCount);
+        _unsentCount = 0;
+        return SendAsync(piece, cancellationToken);
+    }
 
     public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
 
@@ -76,13 +93,27 @@ internal sealed class WorkerFileStream(Func<string, LiveArguments, ReadOnlyMemor
 
     protected override void Dispose(bool disposing)
     {
-        if (disposing) _ = CloseAsync();
+        if (disposing) CloseAsync().GetAwaiter().GetResult();
         base.Dispose(disposing);
     }
 
     private async Task CloseAsync()
     {
         if (Interlocked.Exchange(ref _closed, 1) != 0) return;
+        try
+        {
+            await FlushAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        finally
+        {
+            await ReleaseAsync().ConfigureAwait(false);
+        }
+    }
+
+    private Task SendAsync(ReadOnlyMemory<byte> piece, CancellationToken cancellationToken) => call(LiveMethod.Write, new LiveArguments { Handle = handle }, piece, cancellationToken);
+
+    private async Task ReleaseAsync()
+    {
         try
         {
             await call(LiveMethod.Close, new LiveArguments { Handle = handle }, null, CancellationToken.None).ConfigureAwait(false);

@@ -218,7 +218,7 @@ public sealed partial class WorkerSandboxHost
         try
         {
             // On a thread of its own: what is sent to a process that reads nothing waits for ever.
-            var asking = Task.Run(() => worker.CallAsync(WorkerMethod.Statistics, default, WorkerJson.Default.JsonElement, WorkerJson.Default.HostStatistics, [], CancellationToken.None));
+            var asking = Task.Run(() => worker.CallAsync(WorkerMethod.Statistics, new LiveArguments(), WorkerJson.Default.LiveArguments, WorkerJson.Default.HostStatistics, [], CancellationToken.None));
             var (statistics, _) = await asking.WaitAsync(s_patience).ConfigureAwait(false);
             worker.LastStatistics = statistics;
         }
