@@ -99,6 +99,7 @@ internal sealed class WorkerProcess : IDisposable
     /// <exception cref="SandboxException">It cannot, or the worker has ended meanwhile.</exception>
     public async Task<(LiveAnswer Answer, ReadOnlyMemory<byte> Bytes)> LiveAsync(string method, LiveArguments arguments, ReadOnlyMemory<byte>? bytes, CancellationToken cancellationToken)
     {
+        Touch();
         var (answer, blobs) = await CallAsync(
             method, arguments, WorkerJson.Default.LiveArguments, WorkerJson.Default.LiveAnswer, bytes is { } given ? [given] : [], cancellationToken, arguments).ConfigureAwait(false);
         return (answer, blobs.Count > 0 ? blobs[0] : default);

@@ -9,6 +9,7 @@ public sealed partial class WorkerSandboxHost
     private const int RememberedSandboxes = 4096;
     private const string Lost = "its worker process has ended unexpectedly, and with it all that ran there; make a new sandbox";
 
+    private static readonly System.Buffers.SearchValues<char> s_idCharacters = System.Buffers.SearchValues.Create("0123456789abcdefghijklmnopqrstuvwxyz");
     private readonly ConcurrentDictionary<string, Place> _sandboxes = new(StringComparer.Ordinal);
     private readonly Lock _memory = new();
     private readonly Dictionary<string, (string Tenant, string Reason)> _reasons = new(StringComparer.Ordinal);
@@ -138,8 +139,6 @@ public sealed partial class WorkerSandboxHost
 
     /// <summary>Names as workers make them: they become parts of addresses.</summary>
     private static bool IsId(string? id) => id is { Length: > 3 and <= 64 } && id.StartsWith("sb_", StringComparison.Ordinal) && id.AsSpan(3).IndexOfAnyExcept(s_idCharacters) < 0;
-
-    private static readonly System.Buffers.SearchValues<char> s_idCharacters = System.Buffers.SearchValues.Create("0123456789abcdefghijklmnopqrstuvwxyz");
 
     private async Task DoAsync(string tenant, string method, LiveArguments arguments, CancellationToken cancellationToken) =>
         await Find(tenant, arguments.Id).LiveAsync(method, arguments, null, cancellationToken).ConfigureAwait(false);

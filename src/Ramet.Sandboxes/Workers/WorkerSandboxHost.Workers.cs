@@ -13,6 +13,7 @@ public sealed partial class WorkerSandboxHost
     private readonly List<WorkerProcess> _workers = [];
     private readonly Dictionary<string, Task> _startingFor = new(StringComparer.Ordinal);
     private HostStatistics _ended = new(0, 0, 0, 0, 0);
+    private long _tidied = Environment.TickCount64;
     private int _starting;
     private bool _disposed;
 
@@ -209,6 +210,17 @@ public sealed partial class WorkerSandboxHost
 
         foreach (var worker in all) _ = AskAsync(worker);
         if (!_templates.IsEmpty) StartSpares();
+        Tidy(all);
+    }
+
+    /// <summary>What busy times have left of the heap goes back when nobody has come for some seconds: collections happen by themselves only while there is work.</summary>
+    private void Tidy(List<WorkerProcess> workers)
+    {
+        const int QuietMilliseconds = 10_000;
+        long now = Environment.TickCount64, used = workers.Count == 0 ? 0 : workers.Max(worker => worker.LastUsed);
+        if (used < _tidied || now - used < QuietMilliseconds) return;
+        _tidied = now;
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
     }
 
     /// <summary>Asks a worker for its counts, and so whether it is well.</summary>
