@@ -12,7 +12,7 @@ public sealed class WorkerTests
     {
         using var server = new RunningServer(["--dev", "--listen", "127.0.0.1:0"]);
         using var client = server.CreateClient();
-        await using var sandbox = await LiveSandbox.CreateAsync(client);
+        var sandbox = await LiveSandbox.CreateAsync(client);
         await sandbox.RunAsync("import threading\nthreading.Thread(target=lambda: [None for _ in iter(int, 1)], daemon=True).start()");
         var running = client.ExecAsync("while True: pass");
         await Task.Delay(500);

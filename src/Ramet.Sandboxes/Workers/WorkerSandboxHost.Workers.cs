@@ -62,7 +62,7 @@ public sealed partial class WorkerSandboxHost
                 if (spare is not null)
                 {
                     spare.Tenant = tenant;
-                    _ = Task.Run(StartSpares);
+                    _ = StartSparesSoonAsync();
                     return Reserve(spare);
                 }
 
@@ -99,6 +99,13 @@ public sealed partial class WorkerSandboxHost
             worker.Places--;
             worker.Touch();
         }
+    }
+
+    /// <summary>Not in the moment in which the tenant's first code runs: a process that starts takes a processor from it.</summary>
+    private async Task StartSparesSoonAsync()
+    {
+        await Task.Delay(100).ConfigureAwait(false);
+        StartSpares();
     }
 
     /// <summary>Starts as many workers as are to stand ready; they take over templates by themselves.</summary>
