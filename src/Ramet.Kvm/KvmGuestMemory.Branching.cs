@@ -8,6 +8,8 @@ public sealed unsafe partial class KvmGuestMemory
     /// <summary>A machine that starts from a delta needs one host mapping a range; more ranges than this are joined over the gaps between them.</summary>
     private const int MaxDeltaRanges = 256;
 
+    private const ulong PieceSize = 1 << 20, ParallelFrom = 2 << 20;
+
     private MemoryDelta? _delta;
 
     /// <summary>
@@ -34,15 +36,17 @@ public sealed unsafe partial class KvmGuestMemory
                 offset += pages[i].Length;
             }
             file.SetLength((long)offset);
+            var pieces = new List<DeltaRange>();
             foreach (var range in ranges)
             {
-                for (ulong done = 0; done < range.Length; done += 1 << 30)
-                {
-                    // SAFETY: the range is inside RAM, and stays mapped until Dispose.
-                    var piece = new ReadOnlySpan<byte>(_base + range.Address + done, (int)Math.Min(range.Length - done, 1 << 30));
-                    file.WriteAllAt(piece, (long)(range.Offset + done));
-                }
+                for (ulong done = 0; done < range.Length; done += PieceSize)
+                    pieces.Add(new DeltaRange(range.Address + done, Math.Min(range.Length - done, PieceSize), range.Offset + done));
             }
+            // The guest stands still for as long as this takes.
+            if (offset > ParallelFrom)
+                Parallel.ForEach(pieces, piece => Write(file, piece));
+            else
+                pieces.ForEach(piece => Write(file, piece));
             MemoryFile.Seal(file);
             return new MemoryDelta(file, ranges, size);
         }
@@ -70,6 +74,10 @@ public sealed unsafe partial class KvmGuestMemory
         GC.KeepAlive(delta);
         _delta = delta;
     }
+
+    private void Write(FileDescriptor file, DeltaRange piece) =>
+        // SAFETY: the range is inside RAM, and stays mapped until Dispose.
+        file.WriteAllAt(new ReadOnlySpan<byte>(_base + piece.Address, (int)piece.Length), (long)piece.Offset);
 
     private List<(ulong Address, ulong Length)> FindUsedPages(ulong end)
     {

@@ -12,7 +12,7 @@ head -c 300 /dev/zero | base64 -w 60 | uniq -c; printf '%s\n' b a b | sort | uni
 echo hello | tr -d l | rev 2> /dev/null; echo 'a:b:c' | cut -d: -f2; paste -d+ <(seq 3) <(seq 4 6); seq 5 | tac | paste -sd' '; nl <<< text; od -An -tx1 <<< ab; fold -w 3 <<< abcdefg; expand <<< $'a\tb'
 expr 6 \* 7; factor 97 60; numfmt --to=iec 1048576; printf '%5.2f|%-4s|%x\n' 3.14159 ab 255; date -u -d @1000000000 +%c; basename /x/y.c .c; dirname /x/y; realpath --relative-to=a/b a
 tee t1 t2 <<< tee; cat t1 t2; install -D -m 750 t1 deep/er/t; stat -c %a deep/er/t; mktemp -u XXXX | wc -c; nproc > /dev/null; env -i X=1 env; printenv HOME > /dev/null; pwd -P > /dev/null; tty; test -t 0; echo $?
-timeout -s KILL 0.1 sleep 5; echo "timeout: $?"; nice -n 5 nice; stdbuf -oL echo stdbuf; nohup echo nohup 2> /dev/null; yes | head -1; sync; df . > /dev/null; id -u; arch; uname -s
+timeout -s KILL 0.1 sleep 5; echo "timeout: $?"; expr $(nice -n 5 nice) - $(nice); stdbuf -oL echo stdbuf; nohup echo nohup 2> /dev/null; yes | head -1; sync; df . > /dev/null; id -u; arch; uname -s
 cd /proc/self; test -d fd && ls cmdline; cd - > /dev/null; kill -l TERM; chown 12:34 t1; stat -c '%u %g' t1; mkfifo p; stat -c %F p; shred -u t2; ls t2 2>&1; link t1 t3; unlink t3
 (echo start > log; tail -n +1 -f log & tailer=$!; sleep 0.2; echo later >> log; sleep 1.5; kill $tailer)
 touch -d '1 hour ago' old; [ t1 -nt old ] && echo newer; ls -t old t1 | head -1; ls -1U a | wc -l; printf '%s\n' f1 f10 f2 | sort -V | paste -sd,
