@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 namespace Ramet.Server.Tests;
 
 /// <summary>Random requests made from the API's own description: whatever comes, the answer is no 5xx of ours, and the server goes on.</summary>
-public sealed class FuzzTests(Daemon daemon)
+public sealed class FuzzTests
 {
     private static readonly string[] s_texts = ["", "x", "/", "..", "../../etc/passwd", "a\0b", "é\u202e", "-1", "99999999999999999999", "null", "{}", new string('a', 5000), "print(1)", "while True: pass", "/proc/self/mem", "%s%n", "TERM", "cat"];
 
@@ -35,10 +35,13 @@ public sealed class FuzzTests(Daemon daemon)
             using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
             using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
             int status = (int)response.StatusCode;
+            count++;
             statuses[status] = statuses.GetValueOrDefault(status) + 1;
             if (status is >= 500 and not (503 or 507)) Assert.Fail($"seed {seed}: {method} {request.RequestUri}: {status} {await response.Content.ReadAsStringAsync(limit.Token)}");
-            if (status >= 400) await Http.ReadAsync(response, response.StatusCode);
-            count++;
+            if (status < 400) continue;
+            // What is no HTTP that the web server takes (a NUL in the path) is refused before it is a request.
+            if (status == 400 && response.Content.Headers.ContentLength == 0) continue;
+            await Http.ReadAsync(response, response.StatusCode);
         }
 
         Assert.Equal("1\n", (string?)(await client.ExecAsync("print(1)"))["stdout"]);

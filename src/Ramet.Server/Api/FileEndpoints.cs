@@ -10,7 +10,7 @@ using Ramet.Server.Keys;
 namespace Ramet.Server.Api;
 
 /// <summary>Files of a sandbox, small and large: contents are streamed and never held.</summary>
-internal sealed class FileEndpoints(ISandboxHost host)
+internal sealed class FileEndpoints(ILiveSandboxHost host)
 {
     private const string Base = "/v1/sandboxes/{id}/files";
     private const int Piece = 64 << 10;

@@ -11,7 +11,7 @@ using Ramet.Server.Keys;
 namespace Ramet.Server.Api;
 
 /// <summary>Processes in a sandbox: started, watched, fed, signalled and waited for.</summary>
-internal sealed class ProcessEndpoints(ISandboxHost host)
+internal sealed class ProcessEndpoints(ILiveSandboxHost host)
 {
     private const string Base = "/v1/sandboxes/{id}/processes";
 

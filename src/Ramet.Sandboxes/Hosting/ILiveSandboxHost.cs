@@ -4,7 +4,7 @@ namespace Ramet.Sandboxes.Hosting;
 /// Sandboxes that live on between calls. All methods throw <see cref="SandboxGoneException"/> when the tenant has no such sandbox (any more), and
 /// <see cref="HostedFileException"/> when a file cannot be used.
 /// </summary>
-public partial interface ISandboxHost
+public interface ILiveSandboxHost
 {
     /// <summary>Makes one.</summary>
     Task<HostedSandbox> CreateAsync(string tenant, HostedSandboxSpec spec, CancellationToken cancellationToken);
