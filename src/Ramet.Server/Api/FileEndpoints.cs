@@ -39,6 +39,10 @@ internal sealed class FileEndpoints(ILiveSandboxHost host)
         {
             BodyMediaType = "application/x-tar", Status = StatusCodes.Status204NoContent, Scope = Scope.Sandboxes, Tag = Tag, Query = [path],
         });
+        routes.Get(Base + "/watch", WatchAsync, new Operation("watchFiles", "Watch a directory", "Server-sent events named change, with kind (created, modified, removed, moved_from, moved_to, attributes, overflow), path and is_directory.")
+        {
+            AnswerMediaType = EventStream.ContentType, Scope = Scope.Sandboxes, Tag = Tag, Query = [path, new("recursive", "boolean", "true: also what is below directories in it.")],
+        });
         routes.Post(Base + "/mkdir", MakeDirectoryAsync, new Operation("makeDirectory", "Make a directory", "")
         {
             Body = typeof(MakeDirectoryBody), Status = StatusCodes.Status204NoContent, Scope = Scope.Sandboxes, Tag = Tag,
@@ -135,6 +139,17 @@ internal sealed class FileEndpoints(ILiveSandboxHost host)
         AllowAnySize(context);
         await new FileArchive(host, Tenant(context), Id(context)).ReadAsync(PathOf(context), context.Request.Body, context.RequestAborted).ConfigureAwait(false);
         context.Response.StatusCode = StatusCodes.Status204NoContent;
+    }
+
+    private async Task WatchAsync(HttpContext context)
+    {
+        var changes = host.WatchFilesAsync(Tenant(context), Id(context), PathOf(context), Flag(context, "recursive", otherwise: false), context.RequestAborted);
+        var stream = await EventStream.BeginAsync(context).ConfigureAwait(false);
+        await foreach (var change in changes.WithCancellation(context.RequestAborted).ConfigureAwait(false))
+        {
+            if (change.Kind.Length == 0) await stream.WaitAsync().ConfigureAwait(false);
+            else await stream.WriteAsync("change", new FileChange { Kind = change.Kind, Path = change.Path, IsDirectory = change.IsDirectory }, Json.Contracts.FileChange).ConfigureAwait(false);
+        }
     }
 
     private async Task MakeDirectoryAsync(HttpContext context)
