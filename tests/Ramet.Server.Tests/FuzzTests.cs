@@ -14,7 +14,7 @@ public sealed class FuzzTests
     {
         using var server = new RunningServer(["--dev", "--listen", "127.0.0.1:0"], new Dictionary<string, string?>
         {
-            ["RAMET_LIMITS_MAX_TIMEOUT_SECONDS"] = "1", ["RAMET_LIMITS_TIMEOUT_SECONDS"] = "1", ["RAMET_KEYS_RATE_PER_SECOND"] = "0", ["RAMET_KEYS_SANDBOXES"] = "20",
+            ["RAMET_LIMITS_MAX_TIMEOUT_SECONDS"] = "1", ["RAMET_LIMITS_TIMEOUT_SECONDS"] = "1", ["RAMET_KEYS_RATE_PER_SECOND"] = "0", ["RAMET_KEYS_SANDBOXES"] = "1000", ["RAMET_LIMITS_SANDBOXES"] = "1000",
         });
         using var client = server.CreateClient();
         var api = JsonNode.Parse(await client.GetStringAsync("/openapi.json"))!;

@@ -10,7 +10,9 @@ using Ramet.Server.Keys;
 namespace Ramet.Server.Api;
 
 /// <summary>Files of a sandbox, small and large: contents are streamed and never held.</summary>
-internal sealed class FileEndpoints(ILiveSandboxHost host)
+/// <param name="host">Where sandboxes live.</param>
+/// <param name="stopping">Set when the server drains: who only looks on does not hold it up.</param>
+internal sealed class FileEndpoints(ILiveSandboxHost host, CancellationToken stopping)
 {
     private const string Base = "/v1/sandboxes/{id}/files";
     private const int Piece = 64 << 10;
@@ -143,9 +145,10 @@ internal sealed class FileEndpoints(ILiveSandboxHost host)
 
     private async Task WatchAsync(HttpContext context)
     {
-        var changes = host.WatchFilesAsync(Tenant(context), Id(context), PathOf(context), Flag(context, "recursive", otherwise: false), context.RequestAborted);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
+        var changes = host.WatchFilesAsync(Tenant(context), Id(context), PathOf(context), Flag(context, "recursive", otherwise: false), end.Token);
         var stream = await EventStream.BeginAsync(context).ConfigureAwait(false);
-        await foreach (var change in changes.WithCancellation(context.RequestAborted).ConfigureAwait(false))
+        await foreach (var change in changes.WithCancellation(end.Token).ConfigureAwait(false))
         {
             if (change.Kind.Length == 0) await stream.WaitAsync().ConfigureAwait(false);
             else await stream.WriteAsync("change", new FileChange { Kind = change.Kind, Path = change.Path, IsDirectory = change.IsDirectory }, Json.Contracts.FileChange).ConfigureAwait(false);
