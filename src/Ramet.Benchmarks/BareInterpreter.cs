@@ -40,9 +40,9 @@ internal sealed class BareInterpreter : IDisposable
     /// <exception cref="BenchmarkException">The image's files cannot be run on this machine.</exception>
     public BareInterpreter(string dataDirectory, Image image, params IReadOnlyList<string> programs)
     {
-        string root = Export(dataDirectory, image);
-        string[] enter = Environment.IsPrivilegedProcess ? ["chroot", root] : ["unshare", "--user", "--map-root-user", $"--root={root}"];
-        _process = Start(enter[0], [.. enter[1..], "/usr/bin/python3", "-c", Driver, .. programs], input: true);
+        string root = ExportedImage.Get(dataDirectory, image);
+        string[] enter = ExportedImage.Enter(root);
+        _process = ExportedImage.Start(enter[0], [.. enter[1..], "/usr/bin/python3", "-c", Driver, .. programs], input: true);
     }
 
     /// <summary>Runs a program once: its output, and the wall time from its start to its end in nanoseconds.</summary>
@@ -62,57 +62,5 @@ internal sealed class BareInterpreter : IDisposable
         _process.StandardInput.Close();
         if (!_process.WaitForExit(5000)) _process.Kill();
         _process.Dispose();
-    }
-
-    /// <summary>The image's files as a directory; made once for each image.</summary>
-    private static string Export(string dataDirectory, Image image)
-    {
-        string cache = Path.Combine(dataDirectory, "cache");
-        string root = Path.Combine(cache, "bench-" + image.Id[..16]);
-        if (Directory.Exists(root)) return root;
-        Directory.CreateDirectory(cache);
-        foreach (string old in Directory.EnumerateDirectories(cache, "bench-*")) Directory.Delete(old, recursive: true);
-        string temporary = Path.Combine(cache, $"bench-tmp-{Guid.NewGuid():n}");
-        Directory.CreateDirectory(temporary);
-        // Device nodes need privileges, and nothing here needs them.
-        using (var tar = Start("tar", ["-x", "-p", "--exclude=./dev/*", "-C", temporary], input: true))
-        {
-            try
-            {
-                ImageExporter.WriteTar(image, tar.StandardInput.BaseStream);
-                tar.StandardInput.Close();
-            }
-            catch (IOException)
-            {
-                // tar has said why, below.
-            }
-
-            string problem = tar.StandardError.ReadToEnd();
-            tar.WaitForExit();
-            if (tar.ExitCode != 0)
-            {
-                Directory.Delete(temporary, recursive: true);
-                throw new BenchmarkException($"The image's files cannot be unpacked to {cache}: {problem.TrimEnd()}");
-            }
-        }
-
-        Directory.Move(temporary, root);
-        return root;
-    }
-
-    private static Process Start(string program, IReadOnlyList<string> arguments, bool input)
-    {
-        var start = new ProcessStartInfo(program, arguments) { UseShellExecute = false, RedirectStandardInput = input, RedirectStandardOutput = true, RedirectStandardError = true };
-        start.Environment.Clear();
-        start.Environment["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-        start.Environment["LC_ALL"] = "C.UTF-8";
-        try
-        {
-            return Process.Start(start)!;
-        }
-        catch (System.ComponentModel.Win32Exception exception)
-        {
-            throw new BenchmarkException($"{program} cannot be started: {exception.Message} Install it (coreutils, util-linux, tar).");
-        }
     }
 }

@@ -1,10 +1,11 @@
 using System.CommandLine;
 using Ramet.Benchmarks.Fuzzing;
+using Ramet.Benchmarks.Syscalls;
 
 namespace Ramet.Benchmarks;
 
 /// <summary>The command <c>bench</c> with its subcommands.</summary>
-public static class BenchCommands
+public static partial class BenchCommands
 {
     private const string TemplateName = "python";
 
@@ -12,20 +13,11 @@ public static class BenchCommands
     public static Command Create(BenchHost host)
     {
         ArgumentNullException.ThrowIfNull(host);
-        return new Command("bench", "Measures Ramet on this machine; docs/SPECIFICATION.md says what is promised.") { CreateFork(host), CreateCompute(host), CreateFuzz(host), CreateServe(host) };
-    }
-
-    private static Command CreateFork(BenchHost host)
-    {
-        var runs = RunsOption(200);
-        var json = JsonOption();
-        var command = new Command("fork", "How long forks of the template 'python' take, next to making a VM for a Linux guest.") { runs, json };
-        command.SetAction(parse => Guard(parse, () =>
+        var command = new Command("bench", "Measures Ramet on this machine; docs/SPECIFICATION.md says what is promised. Alone: the fork engine, all of it, with a plot.")
         {
-            using var engine = host.OpenEngine(parse);
-            var report = new ForkBenchmark(engine, host.OpenTemplate(engine, TemplateName)).Run(parse.GetValue(runs));
-            parse.InvocationConfiguration.Output.Write(parse.GetValue(json) ? report.ToJson() + "\n" : report.ToTable());
-        }));
+            CreateFork(host), CreateScale(host), CreateThroughput(host), CreateBranch(host), CreateCompute(host), CreateSyscalls(host), CreateServe(host), CreateFuzz(host),
+        };
+        AddAll(command, host);
         return command;
     }
 
@@ -41,6 +33,22 @@ public static class BenchCommands
             var layer = host.OpenImage(engine, template.Manifest.Image);
             using var image = engine.Images.Open(template.Manifest.Image);
             var report = new ComputeBenchmark(engine, template, layer, image).Run(parse.GetValue(runs));
+            parse.InvocationConfiguration.Output.Write(parse.GetValue(json) ? report.ToJson() + "\n" : report.ToTable());
+        }));
+        return command;
+    }
+
+    private static Command CreateSyscalls(BenchHost host)
+    {
+        var runs = RunsOption(8);
+        var json = JsonOption();
+        var command = new Command("syscalls", "How long system calls, faults and typical programs take on the bare machine, in Ramet and in gVisor (runsc, if it is installed).") { runs, json };
+        command.SetAction(parse => Guard(parse, () =>
+        {
+            using var engine = host.OpenEngine(parse);
+            var layer = host.OpenImage(engine, SyscallBenchmark.ImageName);
+            using var image = engine.Images.Open(SyscallBenchmark.ImageName);
+            var report = new SyscallBenchmark(engine, layer, image).Run(parse.GetValue(runs));
             parse.InvocationConfiguration.Output.Write(parse.GetValue(json) ? report.ToJson() + "\n" : report.ToTable());
         }));
         return command;

@@ -10,6 +10,8 @@ namespace Ramet.Kernel;
 /// <summary>The loop of a virtual CPU: run user code, serve why it left, go back.</summary>
 public sealed partial class Kernel
 {
+    private const int MostRoundsInKernel = 64;
+
     [NotSaved]
     private bool _stopRequested;
 
@@ -37,7 +39,12 @@ public sealed partial class Kernel
         try
         {
             context.Machine ??= Machine.GetVcpu(index);
-            while (!HasExited && !_stopRequested && TryPickThread(context)) RunThread(context);
+            for (int rounds = 1; !HasExited && !_stopRequested && TryPickThread(context); rounds++)
+            {
+                // Threads may wake each other without any of them getting to run user code: others must get at the kernel nevertheless, to end it.
+                if (RunThread(context)) rounds = 0;
+                else if (rounds % MostRoundsInKernel == 0) GiveWay();
+            }
         }
         catch (GuestMemoryException exception)
         {
@@ -162,7 +169,7 @@ public sealed partial class Kernel
 
         while (Scheduler.Dequeue() is { } next)
         {
-            if (next.State != ThreadState.Runnable) continue;
+            if (next.State != ThreadState.Runnable || Scheduler.IsCurrent(next)) continue;
             context.Current = next;
             context.SliceEnd = now + Scheduler.TimeSlice;
             return true;
@@ -171,7 +178,22 @@ public sealed partial class Kernel
         return false;
     }
 
-    private void RunThread(VcpuContext context)
+    /// <summary>Lets whoever waits for the lock have it.</summary>
+    private void GiveWay()
+    {
+        Lock.Exit();
+        try
+        {
+            Thread.Sleep(0);
+        }
+        finally
+        {
+            Lock.Enter();
+        }
+    }
+
+    /// <summary>Runs the current thread once. False when it did not come to run user code.</summary>
+    private bool RunThread(VcpuContext context)
     {
         var thread = context.Current!;
         // What is left of a system call, and signals, first: they may block, stop or end the thread.
@@ -180,7 +202,7 @@ public sealed partial class Kernel
         {
             // Off the virtual CPU at once: when it is woken it goes through the queue like any other.
             if (thread.State != ThreadState.Runnable) context.Current = null;
-            return;
+            return false;
         }
 
         Load(context, thread);
@@ -196,6 +218,7 @@ public sealed partial class Kernel
         UpdateAlarm();
         context.EnteredAt = _ports.Clock.MonotonicNanoseconds;
         context.Space = thread.Memory;
+        context.IsPreempted = false;
         context.InGuest = true;
         UpdateAlarmForSlice(context);
         Lock.Exit();
@@ -213,10 +236,11 @@ public sealed partial class Kernel
         thread.CpuTime += _ports.Clock.MonotonicNanoseconds - context.EnteredAt;
         Statistics.Exits++;
         // Another virtual CPU may have ended the thread meanwhile (exit_group): its registers matter to nobody then.
-        if (thread.State == ThreadState.Dead) return;
+        if (thread.State == ThreadState.Dead) return true;
         thread.Registers = vcpu.Registers;
         Serve(thread, exit);
         if (thread.State != ThreadState.Runnable && context.Current == thread) context.Current = null;
+        return true;
     }
 
     private void Serve(PosixThread thread, in VcpuExit exit)
@@ -250,6 +274,8 @@ public sealed partial class Kernel
         var vcpu = context.Machine!;
         if (context.Loaded != thread)
         {
+            // It may have run on another virtual CPU last, which still holds its state, and must not take it for current ever after.
+            UnloadThread(thread);
             Unload(context);
             vcpu.FsBase = thread.FsBase;
             vcpu.GsBase = thread.GsBase;

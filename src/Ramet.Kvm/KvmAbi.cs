@@ -12,7 +12,7 @@ internal static class KvmAbi
     internal const nuint KVM_GET_MSRS = 0xC008AE88, KVM_SET_MSRS = 0x4008AE89, KVM_SET_SIGNAL_MASK = 0x4004AE8B, KVM_SET_CPUID2 = 0x4008AE90;
     internal const nuint KVM_GET_VCPU_EVENTS = 0x8040AE9F, KVM_SET_VCPU_EVENTS = 0x4040AEA0, KVM_GET_TSC_KHZ = 0xAEA3;
     internal const nuint KVM_GET_XSAVE = 0x9000AEA4, KVM_SET_XSAVE = 0x5000AEA5, KVM_GET_XSAVE2 = 0x9000AECF;
-    internal const nuint KVM_SET_XCRS = 0x4188AEA7, KVM_GET_DEVICE_ATTR = 0x4018AEE2;
+    internal const nuint KVM_SET_XCRS = 0x4188AEA7, KVM_GET_DEVICE_ATTR = 0x4018AEE2, KVM_GET_STATS_FD = 0xAECE;
 
     // What the baseline of the fork benchmark needs besides: an interrupt controller and a timer, as for a Linux guest.
     internal const nuint KVM_CREATE_IRQCHIP = 0xAE60, KVM_CREATE_PIT2 = 0x4040AE77, KVM_GET_REGS = 0x8090AE81, KVM_SET_REGS = 0x4090AE82;

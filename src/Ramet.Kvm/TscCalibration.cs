@@ -43,7 +43,8 @@ internal static unsafe class TscCalibration
 
     internal static TscClock? Read(VirtualCpu vcpu)
     {
-        if (!Steady || ReadOffset(vcpu) is not { } offset)
+        // Asked for once: KVM makes callers wait while the vCPU runs, and this one holds the kernel's lock, without which nothing ends a run.
+        if (!Steady || (vcpu.TscOffset ??= ReadOffset(vcpu)) is not { } offset)
             return null;
         var (tsc, ns) = ReadPair();
         double nsPerCount;

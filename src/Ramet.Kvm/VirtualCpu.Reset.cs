@@ -36,6 +36,7 @@ public sealed unsafe partial class VirtualCpu
         _fsBase = _gsBase = 0;
         _root = root;
         _loaded = false;
+        TscOffset = null;
         _inInvalidation = false;
         PrepareSystemState(_initialSregs);
         return _invalid.Count == 0 || TryForget();

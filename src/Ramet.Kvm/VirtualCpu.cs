@@ -102,6 +102,9 @@ public sealed unsafe partial class VirtualCpu : IVirtualCpu, IDisposable
 
     internal FileDescriptor Descriptor => _fd;
 
+    /// <summary>Guest counter minus host counter, once it has been read.</summary>
+    internal long? TscOffset { get; set; }
+
     /// <summary>Whether the vCPU was left in ring 0 by the last exit (system calls: on stock KVM only). For the probe.</summary>
     internal bool IsInRing0 => (_run->Sregs.Cs.Selector & 3) == 0;
 

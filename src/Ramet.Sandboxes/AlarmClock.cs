@@ -8,7 +8,9 @@ internal sealed class AlarmClock : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly SortedSet<Alarm> _alarms = new(Alarm.ByTime);
-    private readonly ManualResetEventSlim _changed = new();
+
+    // No spinning: what waits here waits for milliseconds, and virtual CPUs want the processor.
+    private readonly ManualResetEventSlim _changed = new(initialState: false, spinCount: 0);
     private readonly Thread _thread;
     private long _sequence;
     private long _wakeAt = long.MaxValue;

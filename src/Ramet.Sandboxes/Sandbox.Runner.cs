@@ -30,6 +30,18 @@ public sealed partial class Sandbox : IRunnerSink
         PostToRunner(new RunnerRequest(request, RunnerFlags.None));
     }
 
+    /// <summary>Has the runner of a fork execute code and wait for more; names stay defined. Runs on the caller's thread until then. Gives what was printed to stdout.</summary>
+    /// <exception cref="SandboxException">The sandbox has ended.</exception>
+    internal string RunInSession(string code)
+    {
+        StopAtIdle();
+        PostToRunner(new RunnerRequest(new ExecRequest { Code = code }, RunnerFlags.Session));
+        _kernel.Continue();
+        Drive(() => RunnerIdle);
+        if (_ended.IsSet) throw Ended();
+        return System.Text.Encoding.UTF8.GetString(_output.GetBytes(1));
+    }
+
     /// <summary>Hands the runner a request. It must be waiting, or will be.</summary>
     internal void PostToRunner(RunnerRequest request)
     {

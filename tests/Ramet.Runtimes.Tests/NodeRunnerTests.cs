@@ -26,7 +26,7 @@ public class NodeTemplateTests(RametCli ramet)
     [InlineData("let s = 0; for (let i = 0; i < 3e6; i++) s = (s + i * i) % 1000003; console.log(s)", "999718\n", 0)]
     [InlineData("const all = []; for (let i = 0; i < 5e5; i++) all.push({ i, s: 'x' + i }); console.log(all.length, all[99].s)", "500000 x99\n", 0)]
     [InlineData("process.stdin.on('data', () => {}).on('end', () => console.log('end of input'))", "end of input\n", 0)]
-    public void Code_runs_as_under_node(string code, string output, int exitCode) => 
+    public void Code_runs_as_under_node(string code, string output, int exitCode) =>
         Assert.Equal(new Outcome(exitCode, output, ""), ramet.Exec("node", code));
 
     [Theory]

@@ -18,4 +18,13 @@ public class PythonTests(RametCli ramet)
         Assert.True(outcome.ExitCode == 0, outcome.Error);
         Assert.Equal("hello wheel\ngreeter    1.2.3\n1 failed, 3 passed\n", outcome.Output);
     }
+
+    /// <summary>The modules of tests/programs/cpython/quick.txt; all: <c>sh run.sh full</c> there.</summary>
+    [Fact]
+    public void Modules_of_CPythons_regression_suite_pass()
+    {
+        var outcome = ramet.Run("python-full", "cpython", "sh", "run.sh");
+        Assert.True(outcome.ExitCode == 0, outcome.Output + outcome.Error);
+        Assert.Contains("Tests result: SUCCESS", outcome.Output, StringComparison.Ordinal);
+    }
 }

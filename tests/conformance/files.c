@@ -603,3 +603,22 @@ CASE(fallocate_flags_that_do_not_go_together)
     OK(fstat(fd, &status));
     CHECK_EQ(status.st_size, result == 0 ? 61440 : 65536);
 }
+
+CASE(the_largest_sizes)
+{
+    int fd = OK(open("f", O_RDWR | O_CREAT, 0600));
+    const off_t largest = 0x7FFFFFFFFFFFFFFF;
+    if (ftruncate(fd, largest) != 0) {
+        /* More than blocks can be counted for. */
+        CHECK_EQ(errno, EFBIG);
+        return;
+    }
+    CHECK_ERRNO(lseek(fd, 0, SEEK_DATA), ENXIO);
+    CHECK_EQ(lseek(fd, 0, SEEK_HOLE), 0);
+    CHECK_ERRNO(lseek(fd, largest - 10, SEEK_DATA), ENXIO);
+    OK(ftruncate(fd, largest - 1));
+    struct stat status;
+    OK(fstat(fd, &status));
+    CHECK_EQ(status.st_size, largest - 1);
+    OK(ftruncate(fd, 0));
+}

@@ -784,3 +784,21 @@ CASE(names_of_anonymous_memory)
     CHECK_ERRNO(prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, file, PAGE, "x"), EBADF);
     OK(prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, map, 2 * PAGE, NULL));
 }
+
+CASE(huge_and_empty_mappings_are_quick)
+{
+    const size_t size = 64UL << 40;
+    int64_t start = now_ms();
+    char *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (map == MAP_FAILED) SKIP("no mapping of this size here");
+    map[0] = 1;
+    map[size / 2] = 2;
+    map[size - 1] = 3;
+    for (int i = 0; i < 10; i++) IN_CHILD CHECK_EQ(map[0] + map[size / 2] + map[size - 1], 6);
+    OK(mprotect(map, size, PROT_READ));
+    CHECK_EQ(map[0] + map[size / 2] + map[size - 1], 6);
+    OK(madvise(map, size, MADV_DONTNEED));
+    CHECK_EQ(map[0] + map[size / 2] + map[size - 1], 0);
+    OK(munmap(map, size));
+    CHECK(now_ms() - start < 5000);
+}

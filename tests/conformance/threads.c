@@ -717,6 +717,25 @@ CASE(a_thread_keeps_its_floating_point_registers)
     CHECK(y > 2.999999 && y < 3.000001);
 }
 
+/* In one piece of assembly, so that the register lives through many time slices, on whichever processors they are. */
+static void *keep_in_a_register(void *argument)
+{
+    uint64_t wrong = 0;
+    for (uint64_t i = 1; i <= 10; i++) {
+        uint64_t put = (uint64_t)argument * 1000 + i, got, turns = 12000000;
+        __asm__ volatile("movq %2, %%xmm7\n1: decq %1\njnz 1b\nmovq %%xmm7, %0" : "=r"(got), "+r"(turns) : "r"(put) : "xmm7", "cc");
+        wrong += got != put;
+    }
+    return (void *)wrong;
+}
+
+CASE(a_thread_takes_its_registers_along_to_other_processors)
+{
+    pthread_t threads[5];
+    for (uint64_t i = 0; i < 5; i++) threads[i] = start(keep_in_a_register, (void *)(i + 1));
+    for (int i = 0; i < 5; i++) CHECK(join(threads[i]) == 0);
+}
+
 CASE(sched_getcpu_names_a_processor)
 {
     unsigned cpu = 999, node = 999;

@@ -40,7 +40,9 @@ public sealed class SystemCallFuzzer(SandboxEngine engine, ImageLayer image)
         {
             var left = end - Elapsed(started);
             var time = left < LongestSandbox ? left : LongestSandbox;
-            if (!RunOne(program, Mix(seed + (ulong)i), time, 1 + (i % 2), report, traced: i % 3 == 2)) break;
+            if (RunOne(program, Mix(seed + (ulong)i), time, 1 + (i % 2), report, traced: i % 3 == 2)) continue;
+            report.Seconds = Elapsed(started).TotalSeconds;
+            return report;
         }
 
         report.Seconds = Elapsed(started).TotalSeconds;
@@ -61,12 +63,13 @@ public sealed class SystemCallFuzzer(SandboxEngine engine, ImageLayer image)
             Files = [new InjectedFile(Path, program, (Ramet.Abi.InodeMode)0x1ED)],
         };
         var options = new SandboxOptions { Timeout = time + s_grace, VirtualCpus = virtualCpus, MemoryBytes = 192UL << 20, Tracer = recent, MaxOutputBytes = 1 << 20 };
-        using var sandbox = engine.Start(image, main, options, driven: false);
+        var sandbox = engine.Start(image, main, options, driven: false);
         sandbox.CloseInput();
         var waiting = Task.Run(sandbox.Wait, CancellationToken.None);
         if (!waiting.Wait(time + s_grace + s_patience, CancellationToken.None))
         {
-            Fail(report, seed, $"The sandbox ignores its time limit of {(time + s_grace).TotalSeconds:F0} s.{Recent(recent)}");
+            // It cannot be taken apart either: the process has to end with it.
+            Fail(report, seed, $"The sandbox ignores its time limit of {(time + s_grace).TotalSeconds:F0} s.{sandbox.Kernel.DescribeVirtualCpus()}{Recent(recent)}");
             return false;
         }
 
@@ -80,7 +83,10 @@ public sealed class SystemCallFuzzer(SandboxEngine engine, ImageLayer image)
             Fail(report, seed, $"The fuzzer did not start: {result.End}, exit code {result.ExitCode}. {result.Message} {Encoding.UTF8.GetString(result.Stderr)}");
         else if (result.End == SandboxEnd.Failed)
             Fail(report, seed, $"{result.Message}{Recent(recent)}");
-        return true;
+        sandbox.Dispose();
+        if (Task.Run(engine.WaitForTeardown, CancellationToken.None).Wait(s_patience, CancellationToken.None)) return true;
+        Fail(report, seed, $"The sandbox ended ({result.End}), but cannot be taken apart.{sandbox.Kernel.DescribeVirtualCpus()}{Recent(recent)}");
+        return false;
     }
 
     private HostUsage Settle(HostUsage? before)

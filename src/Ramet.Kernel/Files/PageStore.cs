@@ -80,7 +80,7 @@ public sealed partial class PageStore : MemoryObject
     {
         frame = 0;
         writable = false;
-        if (index < 0 || index >= (_size + PageSize - 1) / PageSize) return Errno.EFAULT;
+        if (index < 0 || index >= PagesOf(_size)) return Errno.EFAULT;
         ulong entry = Find(index);
         if (entry == Below && !forWrite && index * PageSize < _imageSize)
         {
@@ -177,7 +177,7 @@ public sealed partial class PageStore : MemoryObject
     {
         if (size < _size)
         {
-            long firstGone = (size + PageSize - 1) / PageSize;
+            long firstGone = PagesOf(size);
             if (size % PageSize != 0 && size < _imageSize && Find(size / PageSize) == Below)
             {
                 // The image's page shows bytes after the new end: mappings must not.
@@ -186,7 +186,7 @@ public sealed partial class PageStore : MemoryObject
             }
 
             ZeroTail(size);
-            long pages = ((_size + PageSize - 1) / PageSize) - firstGone;
+            long pages = PagesOf(_size) - firstGone;
             _size = size;
             _imageSize = Math.Min(_imageSize, size);
             UnmapPages(firstGone, pages, evenCopies: true);
@@ -274,6 +274,7 @@ public sealed partial class PageStore : MemoryObject
             bool isData = entry > Hole || (entry == Below && position < _imageSize);
             if (isData == data) return position;
             long index = (position / PageSize) + 1;
+            if (index >= long.MaxValue / PageSize) return _size;
             if (!isData && index * PageSize >= _imageSize) index = NextEntry(index);
             if (index >= long.MaxValue / PageSize) return _size;
             position = index * PageSize;
@@ -288,6 +289,9 @@ public sealed partial class PageStore : MemoryObject
         _size = _imageSize = 0;
         RemoveFrom(0);
     }
+
+    /// <summary>Pages that so many bytes take; a size may be as large as a long.</summary>
+    private static long PagesOf(long size) => (size / PageSize) + (size % PageSize != 0 ? 1 : 0);
 
     private Errno CopyUp(long index, out ulong frame)
     {

@@ -183,20 +183,25 @@ public sealed partial class AddressSpace
                     continue;
                 }
 
-                int got = wanted >= 16 ? Frames.TryAllocateRun(wanted, out ulong first) : AllocateOne(out first);
-                if (got == 0 && (got = AllocateOne(out first)) == 0) return;
+                // Frames that were freed come first: the host has backed them already, and a program that takes and frees memory in turn does not grow.
+                ulong first = 0;
+                int got = wanted >= 16 && Frames.FreeCount < wanted ? Frames.TryAllocateRun(wanted, out first) : 0;
                 if (got >= 16) _kernel.Machine.Memory.Populate(first, (ulong)got * GuestMemory.PageSize);
                 for (int i = 0; i < got; i++)
                 {
                     Volatile.Write(ref entries[index + i], PageTableEntry.ForPage(first + ((ulong)i << 12), area.Protection, writable: true));
                 }
 
+                for (; got < wanted && Frames.TryAllocate(out ulong frame); got++)
+                {
+                    Volatile.Write(ref entries[index + got], PageTableEntry.ForPage(frame, area.Protection, writable: true));
+                }
+
+                if (got == 0) return;
                 ResidentPages += got;
                 at += (ulong)got << 12;
             }
         }
-
-        int AllocateOne(out ulong frame) => Frames.TryAllocate(out frame) ? 1 : 0;
     }
 
     private void MapFileAround(VirtualMemoryArea area, ulong page)

@@ -13,8 +13,8 @@ public sealed partial class AddressSpace
             if (area.IsShared || (area.Flags & AreaFlags.Special) != 0) continue;
             for (ulong at = area.Start; at < area.End;)
             {
-                ulong leaf = _tables.FindLeaf(at);
-                ulong end = Math.Min(area.End, (at | 0x1F_FFFF) + 1);
+                ulong leaf = _tables.FindLeaf(at, out ulong next);
+                ulong end = Math.Min(area.End, next);
                 for (; leaf != 0 && at < end; at += GuestMemory.PageSize)
                 {
                     ulong entry = _tables.Entries(leaf)[PageTables.LeafIndex(at)];

@@ -257,8 +257,8 @@ public sealed partial class AddressSpace
     {
         for (ulong at = area.Start; at < area.End;)
         {
-            ulong next = Math.Min(area.End, (at | 0x1F_FFFF) + 1);
-            ulong leaf = _tables.FindLeaf(at);
+            ulong leaf = _tables.FindLeaf(at, out ulong next);
+            next = Math.Min(area.End, next);
             for (; leaf != 0 && at < next; at += GuestMemory.PageSize)
             {
                 int index = PageTables.LeafIndex(at);

@@ -18,15 +18,16 @@ public sealed partial class AddressSpace
             FirstPage = moved.FirstPage,
             Dentry = moved.Dentry,
             Label = moved.Label,
+            AnonymousName = moved.AnonymousName,
         };
         ulong copied = Math.Min(oldLength, newLength);
         for (ulong offset = 0; offset < copied; offset += GuestMemory.PageSize)
         {
-            ulong leaf = _tables.FindLeaf(address + offset);
+            ulong leaf = _tables.FindLeaf(address + offset, out ulong next);
             if (leaf == 0)
             {
-                // On to the last page of this table's reach; the loop adds one more.
-                offset += 0x20_0000 - ((address + offset) & 0x1F_FFFF) - GuestMemory.PageSize;
+                // On to the last page that is missing; the loop adds one more.
+                offset = next - address - GuestMemory.PageSize;
                 continue;
             }
 

@@ -16,8 +16,7 @@ public sealed partial class AddressSpace
     {
         for (ulong at = start; at < end;)
         {
-            ulong next = (at | 0x1F_FFFF) + 1;
-            ulong leaf = _tables.FindLeaf(at);
+            ulong leaf = _tables.FindLeaf(at, out ulong next);
             if (leaf != 0)
             {
                 ulong stop = Math.Min(end, next);
@@ -44,10 +43,11 @@ public sealed partial class AddressSpace
         for (long page = first; page < last; page++)
         {
             ulong address = area.Start + ((ulong)(page - area.FirstPage) << 12);
-            ulong leaf = _tables.FindLeaf(address);
+            ulong leaf = _tables.FindLeaf(address, out ulong next);
             if (leaf == 0)
             {
-                page += 511 - PageTables.LeafIndex(address);
+                // On to the last page that is missing; the loop adds one more.
+                page += (long)((next - address) >> 12) - 1;
                 continue;
             }
 

@@ -56,6 +56,9 @@ public sealed partial class FrameAllocator
     /// <summary>Bytes from address 0 that frames in use and their predecessors cover: what a snapshot holds.</summary>
     public ulong Extent => (ulong)_next * GuestMemory.PageSize;
 
+    /// <summary>Frames that were used and are free again, as far as is known without a search.</summary>
+    public int FreeCount => _free.Count;
+
     private GuestMemory Memory => _kernel.Machine.Memory;
 
     /// <summary>Takes a frame with one reference, filled with zeros unless <paramref name="zero"/> is false. False over the memory limit.</summary>

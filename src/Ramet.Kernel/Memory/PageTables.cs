@@ -68,6 +68,25 @@ internal sealed partial class PageTables
         return table;
     }
 
+    /// <summary>
+    /// The lowest table for an address, or 0; <paramref name="next"/> is then the first address behind the tables that are missing. For walks along ranges that may be as large as the
+    /// address space and hold next to nothing.
+    /// </summary>
+    public ulong FindLeaf(ulong address, out ulong next)
+    {
+        ulong table = Root;
+        for (int shift = 39; shift > 12; shift -= 9)
+        {
+            next = (address | ((1UL << shift) - 1)) + 1;
+            ulong entry = Entries(table)[Index(address, shift)];
+            if ((entry & PageTableEntry.Present) == 0) return 0;
+            table = entry & PageTableEntry.AddressMask;
+        }
+
+        next = (address | 0x1F_FFFF) + 1;
+        return table;
+    }
+
     /// <summary>The lowest table for an address, made if there is none; 0 over the memory limit.</summary>
     public ulong MakeLeaf(ulong address)
     {

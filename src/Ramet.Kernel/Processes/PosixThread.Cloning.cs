@@ -13,6 +13,8 @@ public sealed partial class PosixThread
         if ((flags & CloneFlags.CLONE_SIGHAND) != 0 && (flags & CloneFlags.CLONE_VM) == 0) return Errno.EINVAL;
         if ((flags & CloneFlags.CLONE_THREAD) != 0 && (flags & CloneFlags.CLONE_SIGHAND) == 0) return Errno.EINVAL;
         if ((flags & CloneFlags.CLONE_FS) != 0 && (flags & CloneFlags.CLONE_NEWNS) != 0) return Errno.EINVAL;
+        // Ended by another thread meanwhile: what it made now would outlive the end of the process.
+        if (ExitRequested) return Errno.EINTR;
         var allowed = MayUnshare(flags);
         if (allowed != Errno.None) return allowed;
         if (request.ExitSignal != 0 && !Signal.IsValid(request.ExitSignal)) return Errno.EINVAL;

@@ -42,6 +42,7 @@ public sealed partial class PosixThread
             Kernel = kernel,
             Process = process,
             Tid = tid,
+            Uts = kernel.Uts,
             StartTime = kernel.MonotonicNow,
         };
         process.Threads.Add(thread);

@@ -100,6 +100,19 @@ public sealed partial class Scheduler
         return node.Value;
     }
 
+    /// <summary>
+    /// Whether a thread is on a virtual CPU: one that blocked and was woken while the same call was served is there still, and in the queue as well. It must not run twice.
+    /// </summary>
+    internal bool IsCurrent(PosixThread thread)
+    {
+        foreach (var vcpu in Vcpus)
+        {
+            if (vcpu.Current == thread) return true;
+        }
+
+        return false;
+    }
+
     /// <summary>The thread is not to run any more.</summary>
     internal void Remove(PosixThread thread)
     {
@@ -157,7 +170,7 @@ public sealed partial class Scheduler
             if (!HasReady) return next;
             foreach (var vcpu in Vcpus)
             {
-                if (vcpu.InGuest) next = Math.Min(next, vcpu.SliceEnd);
+                if (vcpu.InGuest && !vcpu.IsPreempted) next = Math.Min(next, vcpu.SliceEnd);
             }
 
             return next;
@@ -170,7 +183,9 @@ public sealed partial class Scheduler
         if (!HasReady) return;
         foreach (var vcpu in Vcpus)
         {
-            if (vcpu.InGuest && vcpu.SliceEnd <= now) vcpu.Machine!.Kick();
+            if (!vcpu.InGuest || vcpu.IsPreempted || vcpu.SliceEnd > now) continue;
+            vcpu.IsPreempted = true;
+            vcpu.Machine!.Kick();
         }
     }
 }
@@ -203,6 +218,11 @@ internal sealed class VcpuContext(int index)
 
     /// <summary>When the current thread's time slice ends.</summary>
     public long SliceEnd;
+
+    /// <summary>
+    /// Kicked because the slice is over, and not back yet: its host thread may have to wait for a processor, and an alarm that went off again and again meanwhile would take that very processor from it.
+    /// </summary>
+    public bool IsPreempted;
 
     /// <summary>When the current thread was last entered, for CPU time.</summary>
     public long EnteredAt;

@@ -17,6 +17,7 @@ internal static class SignalDelivery
     /// <summary>SS_AUTODISARM.</summary>
     public const uint SS_AUTODISARM = 1u << 31;
 
+    private const int MostRounds = 256;
     private const ulong RedZone = 128;
     private const uint XStateMagic1 = 0x46505853;
     private const uint XStateMagic2 = 0x46505845;
@@ -28,7 +29,8 @@ internal static class SignalDelivery
     /// <summary>Settles everything that waits for a thread. False when it does not run now (ended, stopped, blocked again).</summary>
     public static bool PrepareToRun(PosixThread thread, Kernel kernel)
     {
-        while (true)
+        // A call that is restarted again and again makes way for others in between.
+        for (int rounds = 0; rounds < MostRounds; rounds++)
         {
             if (thread.ExitRequested)
             {
@@ -57,6 +59,8 @@ internal static class SignalDelivery
             kernel.Statistics.Signals++;
             if (!Deliver(thread, info, kernel)) return false;
         }
+
+        return false;
     }
 
     /// <summary>No handler runs: the interrupted call is made again.</summary>

@@ -13,7 +13,7 @@ internal static class EpollSyscalls
     private const int MaximumWatches = 1 << 18;
 
     /// <summary>Events returned by one call at most; fewer than asked for is always allowed.</summary>
-    private const int MaximumBatch = 1024;
+    private const int MaximumBatch = 64 << 10;
 
     private const PollEvents AllowedWithExclusive =
         PollEvents.POLLIN | PollEvents.POLLOUT | PollEvents.POLLERR | PollEvents.POLLHUP | PollEvents.EPOLLWAKEUP | PollEvents.EPOLLET | PollEvents.EPOLLEXCLUSIVE;

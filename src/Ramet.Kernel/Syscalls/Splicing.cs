@@ -98,6 +98,7 @@ internal static class Splicing
                 int room = to.PrepareRoom(thread.Kernel, (int)Math.Min(Math.Min(count - done, bytes.Length), int.MaxValue));
                 if (room == 0) break;
                 int got = from.Peek(bytes.AsSpan(0, room), out bool packet);
+                if (got == 0) break;
                 to.AppendPrepared(thread.Kernel, bytes.AsSpan(0, got), packet);
                 done += got;
                 // Without taking, only the first run can be seen.

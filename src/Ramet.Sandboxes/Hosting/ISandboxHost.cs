@@ -4,7 +4,10 @@ namespace Ramet.Sandboxes.Hosting;
 /// Where sandboxes live, as a server sees it: in this process, or in worker processes. Arguments and results are data that could go over a pipe. A tenant's machines never
 /// become another's.
 /// </summary>
-public interface ISandboxHost : IAsyncDisposable
+public interface ISandboxHost : IExecHost, ILiveSandboxHost;
+
+/// <summary>Where code runs in forks that end with it.</summary>
+public interface IExecHost : IAsyncDisposable
 {
     /// <summary>Templates that are ready, by name.</summary>
     IReadOnlyDictionary<string, HostedTemplate> Templates { get; }

@@ -30,7 +30,7 @@ public sealed record WorkerOptions
 /// Sandboxes in worker processes. A worker serves one tenant and ends with his last use; templates are loaded once, here, and reach workers as sealed files in memory. A worker
 /// that ends takes its own sandboxes along, and nothing else.
 /// </summary>
-public sealed class WorkerSandboxHost : ISandboxHost
+public sealed class WorkerSandboxHost : IExecHost
 {
     private readonly SandboxEngine _engine;
     private readonly WorkerOptions _options;

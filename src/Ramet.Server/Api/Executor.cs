@@ -13,7 +13,7 @@ using Ramet.Server.Scheduling;
 namespace Ramet.Server.Api;
 
 /// <summary>Runs code for requests: checks what was asked for, waits for a turn, and makes an answer of what came of it.</summary>
-internal sealed class Executor(ISandboxHost host, FairGate gate, ServerMetrics metrics, ServerSettings settings)
+internal sealed class Executor(IExecHost host, FairGate gate, ServerMetrics metrics, ServerSettings settings)
 {
     private const int MostFiles = 1000;
 

@@ -88,7 +88,8 @@ public class DeviceAndProcTests
                 Assert.Equal(Errno.None, _s.Stat(path, out var stat, follow: false));
                 var type = (InodeMode)stat.st_mode & InodeMode.S_IFMT;
                 if (type == InodeMode.S_IFDIR && name is not ("fd" or "fdinfo")) Visit(path);
-                if (type != InodeMode.S_IFREG) continue;
+                // Nothing is mapped where the memory of a process begins: EIO.
+                if (type != InodeMode.S_IFREG || name == "mem") continue;
                 _s.ReadFile(path);
                 read++;
             }

@@ -96,7 +96,7 @@ public class Main {
         process.getOutputStream().write("to a child".getBytes());
         process.getOutputStream().close();
         check(new String(process.getInputStream().readAllBytes()).equals("to a child") && process.waitFor() == 4, "process");
-        var server = com.sun.net.httpserver.HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        var server = com.sun.net.httpserver.HttpServer.create(new InetSocketAddress(InetAddress.getByName("localhost"), 0), 0);
         server.createContext("/", exchange -> {
             byte[] body = exchange.getRequestBody().readAllBytes();
             exchange.sendResponseHeaders(200, 0);

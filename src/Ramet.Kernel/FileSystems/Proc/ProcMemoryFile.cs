@@ -30,9 +30,10 @@ internal sealed partial class ProcMemoryFile : PseudoInode
     public override SyscallResult Open(PosixThread thread, OpenFlags flags, out FileDescription? description)
     {
         description = null;
-        if (_task.FindThread(Kernel) is not { } target) return Errno.ESRCH;
-        if (!Permissions.MayTrace(thread, target)) return Errno.EACCES;
-        description = new ProcMemoryDescription(this, flags, target.Memory);
+        if (_task.FindProcess(Kernel) is null) return Errno.ESRCH;
+        var target = _task.FindThread(Kernel);
+        if (target is not null && !Permissions.MayTrace(thread, target)) return Errno.EACCES;
+        description = new ProcMemoryDescription(this, flags, target?.Memory);
         return 0;
     }
 }
@@ -43,13 +44,13 @@ internal sealed partial class ProcMemoryDescription : FileDescription
 {
     private const int Chunk = 16384;
     private const long MostPerCall = 16 << 20;
-    private AddressSpace _memory = null!;
+    private AddressSpace? _memory;
 
     private ProcMemoryDescription()
     {
     }
 
-    public ProcMemoryDescription(Inode inode, OpenFlags flags, AddressSpace memory)
+    public ProcMemoryDescription(Inode inode, OpenFlags flags, AddressSpace? memory)
     {
         Inode = inode;
         Flags = flags;
@@ -78,7 +79,7 @@ internal sealed partial class ProcMemoryDescription : FileDescription
 
     private SyscallResult Transfer(ref IoBuffer buffer, long offset, bool write)
     {
-        if (!_memory.IsAlive) return 0;
+        if (_memory is not { IsAlive: true }) return 0;
         byte[] bytes = new byte[(int)Math.Min(buffer.Remaining, Chunk)];
         long done = 0;
         buffer.Limit(MostPerCall);

@@ -1,0 +1,146 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Ramet.Host;
+using Ramet.Sandboxes;
+
+namespace Ramet.Benchmarks;
+
+/// <summary>
+/// Many forks that are alive at the same time: each has printed i*i and waits for more. They live in several processes, as they do under a server: this process starts them,
+/// and they do their part when it says so (<see cref="RunPart"/>).
+/// </summary>
+public sealed class ScaleBenchmark(Func<int, ProcessStartInfo> startPart, int forksPerProcess)
+{
+    /// <summary>Measures.</summary>
+    /// <param name="forks">How many, all together.</param>
+    /// <exception cref="BenchmarkException">An answer was wrong.</exception>
+    public Report Run(int forks)
+    {
+        int processes = Math.Max(1, (forks + forksPerProcess - 1) / forksPerProcess);
+        var parts = new List<Process>();
+        try
+        {
+            for (int i = 0; i < processes; i++)
+            {
+                int share = (forks / processes) + (i < forks % processes ? 1 : 0);
+                parts.Add(Process.Start(startPart(share)) ?? throw new BenchmarkException("A process cannot be started."));
+            }
+
+            foreach (var part in parts) Expect(part, "ready");
+            var before = Memory(parts);
+            foreach (var part in parts) part.StandardInput.WriteLine("fork");
+            foreach (var part in parts) Expect(part, "forked");
+            var forked = Memory(parts);
+            foreach (var part in parts) part.StandardInput.WriteLine("again");
+            foreach (var part in parts) Expect(part, "gone");
+            long started = HostClock.MonotonicNanoseconds;
+            foreach (var part in parts) part.StandardInput.WriteLine("run");
+            var times = new List<double>();
+            foreach (var part in parts) times.AddRange(JsonNode.Parse(Expect(part, "ran "))!.AsArray().Select(node => (double)node!));
+            double milliseconds = (HostClock.MonotonicNanoseconds - started) / 1e6;
+            var after = Memory(parts);
+            var report = new Report();
+            var row = report.Times("fork_and_print_us", "each: fork + print(i*i), while all others do the same");
+            foreach (double time in times) row.Add(time);
+            report.Figure("forks", "forks alive", times.Count, "");
+            report.Figure("processes", "in processes", processes, "");
+            report.Figure("total_ms", "from nothing until all have answered", milliseconds, "ms");
+            report.Figure("pss_idle_kb", "PSS of each before any code ran", (forked.Pss - before.Pss) / (double)forks, "KB");
+            report.Figure("pss_kb", "PSS of each, with its share of the processes' heaps", (after.Pss - before.Pss) / (double)forks, "KB");
+            report.Figure("kernel_kb", "kernel memory of each (slab, page tables, KVM's)", (after.Kernel - before.Kernel) / (double)forks, "KB");
+            report.Notes = "PSS is the sum over the processes (smaps_rollup) less what they had before the first fork; kernel memory is Slab, PageTables, SecPageTables, KernelStack and VmallocUsed of\n/proc/meminfo, of the whole machine. Every answer was checked.\n";
+            return report;
+        }
+        finally
+        {
+            foreach (var part in parts)
+            {
+                part.StandardInput.Close();
+                if (!part.WaitForExit(60_000)) part.Kill();
+                part.Dispose();
+            }
+        }
+    }
+
+    /// <summary>The part of one process: told what to do by lines on standard input.</summary>
+    public static void RunPart(SandboxEngine engine, Template template, int forks, TextReader input, TextWriter output)
+    {
+        var live = new List<Sandbox>();
+        // Compiled, and the caches are warm.
+        for (int i = 0; i < 20; i++) Answer(engine, template, i).Sandbox.Dispose();
+        engine.WaitForTeardown();
+        Say(output, "ready");
+        while (input.ReadLine() is { } line)
+        {
+            switch (line)
+            {
+                case "fork":
+                    for (int i = 0; i < forks; i++) live.Add(engine.Fork(template, new SandboxOptions()));
+                    GC.Collect();
+                    Say(output, "forked");
+                    break;
+                case "again":
+                    foreach (var sandbox in live) sandbox.Dispose();
+                    live.Clear();
+                    engine.WaitForTeardown();
+                    Say(output, "gone");
+                    break;
+                case "run":
+                    var times = new JsonArray();
+                    for (int i = 0; i < forks; i++)
+                    {
+                        var (sandbox, time) = Answer(engine, template, i);
+                        live.Add(sandbox);
+                        times.Add(Math.Round(time, 1));
+                    }
+
+                    Say(output, "ran " + times.ToJsonString());
+                    GC.Collect();
+                    break;
+            }
+        }
+
+        foreach (var sandbox in live) sandbox.Dispose();
+        engine.WaitForTeardown();
+    }
+
+    private static (Sandbox Sandbox, double Microseconds) Answer(SandboxEngine engine, Template template, int number)
+    {
+        long started = HostClock.MonotonicNanoseconds;
+        var sandbox = engine.Fork(template, new SandboxOptions());
+        string answer = sandbox.RunInSession($"print({number} * {number})");
+        double time = (HostClock.MonotonicNanoseconds - started) / 1000.0;
+        if (answer != FormattableString.Invariant($"{(long)number * number}\n")) throw new BenchmarkException($"A wrong answer: {number} * {number} is not '{answer}'.");
+        return (sandbox, time);
+    }
+
+    private static void Say(TextWriter output, string line)
+    {
+        output.WriteLine(line);
+        output.Flush();
+    }
+
+    private static string Expect(Process part, string start)
+    {
+        string line = part.StandardOutput.ReadLine() ?? throw new BenchmarkException("A process of the benchmark has ended: " + part.StandardError.ReadToEnd().Trim());
+        return line.StartsWith(start, StringComparison.Ordinal) ? line[start.Length..] : throw new BenchmarkException(line);
+    }
+
+    private static (long Pss, long Kernel) Memory(IEnumerable<Process> parts)
+    {
+        long pss = parts.Sum(part => Field(File.ReadAllText($"/proc/{part.Id}/smaps_rollup"), "Pss:"));
+        string all = File.ReadAllText("/proc/meminfo");
+        return (pss, Field(all, "Slab:") + Field(all, "PageTables:") + Field(all, "SecPageTables:") + Field(all, "KernelStack:") + Field(all, "VmallocUsed:"));
+    }
+
+    private static long Field(string text, string name)
+    {
+        foreach (string line in text.Split('\n'))
+        {
+            if (line.StartsWith(name, StringComparison.Ordinal)) return long.Parse(line[name.Length..].Replace("kB", "", StringComparison.Ordinal).Trim(), CultureInfo.InvariantCulture);
+        }
+
+        return 0;
+    }
+}
