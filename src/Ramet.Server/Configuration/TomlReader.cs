@@ -155,7 +155,13 @@ internal sealed class TomlReader
 
         text.Append(kind switch
         {
-            'b' => '\b', 't' => '\t', 'n' => '\n', 'f' => '\f', 'r' => '\r', '"' => '"', '\\' => '\\',
+            'b' => '\b',
+            't' => '\t',
+            'n' => '\n',
+            'f' => '\f',
+            'r' => '\r',
+            '"' => '"',
+            '\\' => '\\',
             _ => throw Error($"'\\{kind}' means nothing in a string; write '\\\\' for a backslash, or use single quotes"),
         });
     }
