@@ -13,13 +13,14 @@ public sealed partial class SandboxEngine
     public TemplateStore Templates => _templates ??= new TemplateStore(this);
 
     /// <summary>A sandbox that goes on where the template was frozen: its runner waits for a request.</summary>
-    public Sandbox Fork(Template template, SandboxOptions options, bool driven = true) => Fork(template, options, driven, options.MemoryBytes);
+    public Sandbox Fork(Template template, SandboxOptions options, bool driven = true) => Fork(template, options, driven, options.MemoryBytes, runsSoon: false);
 
     /// <param name="template">The template.</param>
     /// <param name="options">Limits and surroundings.</param>
     /// <param name="driven">The caller will call <see cref="Sandbox.Drive"/>.</param>
     /// <param name="largest">The largest memory limit that its machine will ever be used with, bytes.</param>
-    internal Sandbox Fork(Template template, SandboxOptions options, bool driven, ulong largest)
+    /// <param name="runsSoon">Code comes at once: pages that it will write are backed beside the rest of the work. Else that waits for the code, and takes no memory until then.</param>
+    internal Sandbox Fork(Template template, SandboxOptions options, bool driven, ulong largest, bool runsSoon)
     {
         long started = HostClock.MonotonicNanoseconds;
         var sandbox = new Sandbox(this) { Origin = (template, template.Image) };
@@ -27,7 +28,7 @@ public sealed partial class SandboxEngine
         {
             // The kernel's objects and the machine have nothing to do with each other until both are there.
             var loading = Threads.Compute(() => Ramet.Kernel.Kernel.Load(sandbox.Ports(template.Image), template.State, options.ToLimits()));
-            MakeMachine(sandbox, template, options with { MemoryBytes = largest });
+            MakeMachine(sandbox, template, options with { MemoryBytes = largest }, runsSoon);
             var kernel = loading.Result;
             Check(kernel, template, options);
             kernel.Begin(sandbox.Machine);
@@ -81,7 +82,7 @@ public sealed partial class SandboxEngine
 
     /// <summary>Forks a template, has its runner execute code, and waits for the end of it, on the caller's thread.</summary>
     public ExecResult Execute(Template template, ExecRequest request, SandboxOptions options) =>
-        Execute(() => Fork(template, options), request);
+        Execute(() => Fork(template, options, driven: true, options.MemoryBytes, runsSoon: true), request);
 
     internal static ExecResult Execute(Func<Sandbox> fork, ExecRequest request)
     {
@@ -106,7 +107,7 @@ public sealed partial class SandboxEngine
     }
 
     /// <summary>Gives a sandbox a machine with the template's memory.</summary>
-    private void MakeMachine(Sandbox sandbox, Template template, SandboxOptions options)
+    private void MakeMachine(Sandbox sandbox, Template template, SandboxOptions options, bool runsSoon)
     {
         ulong needed = template.Memory.Length;
         var machine = VirtualMachine.Prepare(Device, new VirtualMachineOptions
@@ -117,8 +118,8 @@ public sealed partial class SandboxEngine
         });
         sandbox.Equip(machine);
         machine.Attach(template.Memory, [template.Image.Data]);
-        // Beside the rest of the way: it takes about as long as that.
-        if (template.Manifest.HotRanges.Count > 0) sandbox.RunBeside(fork => HotPages.Provide(fork, template));
+        sandbox.HotPages = template;
+        if (runsSoon) sandbox.ProvideHotPages();
         foreach (var range in template.Manifest.ImageRanges) machine.Memory.TryAttachImage(range.Address, range.Length);
     }
 

@@ -76,7 +76,7 @@ public sealed class SandboxPool : IDisposable
                 if (_disposed || _ready.Count >= _options.Minimum) return;
             }
 
-            var fresh = _engine.Fork(_template, _standard);
+            var fresh = _engine.Fork(_template, _standard, driven: true, _options.MemoryBytes, runsSoon: true);
             fresh.Pool = this;
             try
             {
@@ -104,7 +104,7 @@ public sealed class SandboxPool : IDisposable
 
         if (sandbox is null)
         {
-            var fork = _engine.Fork(_template, options, driven, Math.Max(options.MemoryBytes, _options.MemoryBytes));
+            var fork = _engine.Fork(_template, options, driven, Math.Max(options.MemoryBytes, _options.MemoryBytes), runsSoon: true);
             if (Fits(options)) fork.Pool = this;
             RefillBeside();
             return fork;

@@ -38,6 +38,9 @@ public sealed class Programs
             ["run", "--image", image, "--timeout", "3m", "-e", "LC_ALL=C", "-e", "TZ=UTC", "-e", "HOME=/work", .. options, "--", "bash", "-c", script, "script"], Root, []);
     }
 
+    /// <summary>Runs ./ramet itself.</summary>
+    internal static Outcome RunRamet(params string[] arguments) => Run(Path.Combine(Root, "ramet"), arguments, Root, []);
+
     /// <summary>Runs a script with bash on this machine, in a folder of its own.</summary>
     internal static Outcome RunBare(string script)
     {
@@ -49,7 +52,8 @@ public sealed class Programs
         }
         finally
         {
-            using var remove = Process.Start("rm", ["-rf", folder]); // Whatever modes the script left.
+            // Whatever modes the script left; shells that were hung up may still write their history.
+            using var remove = Process.Start("sh", ["-c", "rm -rf \"$0\" 2> /dev/null || { sleep 1; rm -rf \"$0\"; }", folder]);
             remove.WaitForExit();
         }
     }
