@@ -17,6 +17,7 @@ public sealed class FairGateTests(Daemon daemon)
         gate.Leave();
         gate.Leave();
         Assert.Equal(GateRefusal.None, await modest.WaitAsync(TimeSpan.FromSeconds(5)));
+        await Task.WhenAny(greedy).WaitAsync(TimeSpan.FromSeconds(5));
         Assert.Equal(1, greedy.Count(task => task.IsCompleted));
         Assert.Equal((1, 9), (gate.Running, gate.Waiting));
     }
