@@ -28,6 +28,7 @@ namespace Ramet.Contracts;
 [JsonSerializable(typeof(SignalBody))]
 [JsonSerializable(typeof(FileAnswer))]
 [JsonSerializable(typeof(FileList))]
+[JsonSerializable(typeof(FileChange))]
 [JsonSerializable(typeof(MakeDirectoryBody))]
 [JsonSerializable(typeof(MoveBody))]
 public sealed partial class ContractsJson : JsonSerializerContext;

@@ -319,3 +319,16 @@ public sealed record MoveBody
     [Description("Its new path; a file that is there is replaced.")]
     public required string To { get; init; }
 }
+
+/// <summary>An event of <c>GET .../files/watch</c>.</summary>
+public sealed record FileChange
+{
+    /// <summary>created, modified, removed, moved_from, moved_to, attributes; overflow: some were lost.</summary>
+    public required string Kind { get; init; }
+
+    /// <summary>The file.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>Whether it is a directory.</summary>
+    public required bool IsDirectory { get; init; }
+}

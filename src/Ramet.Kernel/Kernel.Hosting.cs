@@ -127,14 +127,9 @@ public sealed partial class Kernel
         var thread = PosixThread.Create(this, process, pid);
         Processes.Init.Children.Add(process);
         Processes.Add(process);
-        thread.Credentials = uid == 0
-            ? new Credentials { Gid = gid, EffectiveGid = gid, SavedGid = gid, FileSystemGid = gid }
-            : new Credentials
-            {
-                Uid = uid, EffectiveUid = uid, SavedUid = uid, FileSystemUid = uid,
-                Gid = gid, EffectiveGid = gid, SavedGid = gid, FileSystemGid = gid,
-                Permitted = 0, Effective = 0,
-            };
+        thread.Credentials = Credentials.OfUser(uid, gid, []);
+        // As the interpreter sees it: it may have its own host name.
+        thread.Uts = MainProcess?.Leader?.Uts ?? Uts;
         thread.FileSystem = new FileSystemContext(Mounts.Root);
         thread.Files = new FileDescriptorTable(this, process.ResourceLimits);
         thread.Memory = memory;

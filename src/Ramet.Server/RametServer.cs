@@ -120,8 +120,8 @@ public static class RametServer
         var executor = new Executor(host, gate, metrics, settings);
         new ExecEndpoints(executor, settings).Map(app);
         new SandboxEndpoints(host, executor, settings).Map(app);
-        new ProcessEndpoints(host).Map(app);
-        new FileEndpoints(host).Map(app);
+        new ProcessEndpoints(host, app.Lifetime.ApplicationStopping).Map(app);
+        new FileEndpoints(host, app.Lifetime.ApplicationStopping).Map(app);
         new ServerEndpoints(host, metrics, app.Lifetime).Map(app);
         ApiDescription.Map(app);
     }

@@ -112,6 +112,24 @@ public sealed class FileTests(Daemon daemon)
         Assert.True(heap - heapBefore < 100 << 20, $"The managed heap grew by {(heap - heapBefore) / 1048576:0} MiB.");
     }
 
+    [Fact]
+    public async Task Changes_below_a_directory_are_told_as_they_happen()
+    {
+        await using var sandbox = await LiveSandbox.CreateAsync(daemon.Http);
+        await sandbox.RunAsync("import os; os.makedirs('w/deep')");
+        using var response = await daemon.Http.GetAsync($"{sandbox.Path}/files/watch?path=w&recursive=true", HttpCompletionOption.ResponseHeadersRead);
+        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync());
+        await sandbox.RunAsync("open('w/deep/f', 'w').write('x')\nos.makedirs('w/new/er'); open('w/new/er/g', 'w')\nos.rename('w/deep/f', 'w/f'); os.remove('w/f')");
+        var seen = new HashSet<string>();
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        string[] expected = ["created w/deep/f", "modified w/deep/f", "created w/new", "created w/new/er", "created w/new/er/g", "moved_from w/deep/f", "moved_to w/f", "removed w/f"];
+        while (!expected.All(seen.Contains))
+        {
+            string line = await reader.ReadLineAsync(limit.Token) ?? throw new InvalidOperationException("The stream ended: " + string.Join(", ", seen));
+            if (line.StartsWith("data: ", StringComparison.Ordinal)) seen.Add($"{JsonNode.Parse(line[6..])!["kind"]} {JsonNode.Parse(line[6..])!["path"]}");
+        }
+    }
+
     private async Task<double> HeapAsync()
     {
         string text = await daemon.Http.GetStringAsync("/v1/metrics");

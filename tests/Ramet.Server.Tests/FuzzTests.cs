@@ -14,7 +14,7 @@ public sealed class FuzzTests
     {
         using var server = new RunningServer(["--dev", "--listen", "127.0.0.1:0"], new Dictionary<string, string?>
         {
-            ["RAMET_LIMITS_MAX_TIMEOUT_SECONDS"] = "1", ["RAMET_LIMITS_TIMEOUT_SECONDS"] = "1", ["RAMET_KEYS_RATE_PER_SECOND"] = "0", ["RAMET_KEYS_SANDBOXES"] = "20",
+            ["RAMET_LIMITS_MAX_TIMEOUT_SECONDS"] = "1", ["RAMET_LIMITS_TIMEOUT_SECONDS"] = "1", ["RAMET_KEYS_RATE_PER_SECOND"] = "0", ["RAMET_KEYS_SANDBOXES"] = "1000", ["RAMET_LIMITS_SANDBOXES"] = "1000",
         });
         using var client = server.CreateClient();
         var api = JsonNode.Parse(await client.GetStringAsync("/openapi.json"))!;
@@ -35,10 +35,13 @@ public sealed class FuzzTests
             using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
             using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
             int status = (int)response.StatusCode;
+            count++;
             statuses[status] = statuses.GetValueOrDefault(status) + 1;
             if (status is >= 500 and not (503 or 507)) Assert.Fail($"seed {seed}: {method} {request.RequestUri}: {status} {await response.Content.ReadAsStringAsync(limit.Token)}");
-            if (status >= 400) await Http.ReadAsync(response, response.StatusCode);
-            count++;
+            if (status < 400) continue;
+            // What is no HTTP that the web server takes (a NUL in the path, a long line) is refused before it is a request.
+            if (status is (400 or 414 or 431) && response.Content.Headers.ContentLength == 0) continue;
+            await Http.ReadAsync(response, response.StatusCode);
         }
 
         Assert.Equal("1\n", (string?)(await client.ExecAsync("print(1)"))["stdout"]);

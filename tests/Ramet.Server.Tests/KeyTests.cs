@@ -89,8 +89,8 @@ public sealed class KeyTests(Daemon daemon)
     {
         using var server = new RunningServer(["--dev", "--listen", "127.0.0.1:0"], new Dictionary<string, string?> { ["RAMET_KEYS_RATE_PER_SECOND"] = "1", ["RAMET_KEYS_BURST"] = "3", ["RAMET_KEYS_CONCURRENCY"] = "2" });
         using var client = server.CreateClient();
-        var slow = Enumerable.Range(0, 2).Select(_ => client.ExecAsync("import time; time.sleep(0.7)")).ToList();
-        await Task.Delay(200);
+        var slow = Enumerable.Range(0, 2).Select(_ => client.ExecAsync("import time; time.sleep(2)")).ToList();
+        await Task.Delay(800);
         using (var third = await client.PostAsync("/v1/exec", Http.Body("""{"code":"1"}""")))
         {
             await Http.ReadAsync(third, HttpStatusCode.TooManyRequests);

@@ -83,6 +83,22 @@ public sealed class ServeTests(Daemon daemon)
     }
 
     [Fact]
+    public async Task Those_who_only_look_on_do_not_hold_up_the_end()
+    {
+        using var server = new RunningServer(["--dev", "--listen", "127.0.0.1:0"]);
+        using var client = server.CreateClient();
+        var sandbox = await LiveSandbox.CreateAsync(client);
+        var process = await sandbox.StartAsync(new { command = new[] { "sleep", "1000" } });
+        using var watching = await client.GetAsync($"{sandbox.Path}/files/watch?path=/tmp", HttpCompletionOption.ResponseHeadersRead);
+        using var looking = await client.GetAsync($"{sandbox.Path}/processes/{process["pid"]}/output", HttpCompletionOption.ResponseHeadersRead);
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        server.Signal(15);
+        Assert.Equal(0, server.WaitForExit());
+        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(15), $"It took {clock.Elapsed}. {server.Log}");
+        Assert.DoesNotContain("failed", server.Log, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Work_that_outlasts_the_grace_time_is_ended()
     {
         using var server = new RunningServer(["--dev", "--listen", "127.0.0.1:0"], new Dictionary<string, string?> { ["RAMET_GRACE_SECONDS"] = "0.5" });

@@ -196,6 +196,17 @@ public sealed class HostFiles(Kernel kernel)
         }
     }
 
+    /// <summary>Watches a directory, with <paramref name="recursive"/> all below it. ENOTDIR; ENOSPC: too much is watched.</summary>
+    public Errno Watch(string path, bool recursive, out HostFileWatch? watch)
+    {
+        watch = null;
+        lock (kernel.Lock)
+        {
+            var error = Walk(kernel.HostThread, path, WalkFlags.None, out var dentry);
+            return error != Errno.None ? error : HostFileWatch.Begin(kernel, path, dentry, recursive, out watch);
+        }
+    }
+
     /// <summary>Bytes of the kernel's names (one char a byte) as text; what is not UTF-8 is replaced.</summary>
     internal static string FromKernel(string name) => Encoding.UTF8.GetString(Encoding.Latin1.GetBytes(name));
 

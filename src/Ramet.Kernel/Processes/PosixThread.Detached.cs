@@ -10,6 +10,7 @@ public sealed partial class PosixThread
         Kernel = kernel,
         Process = process,
         Credentials = new Credentials(),
+        Uts = kernel.Uts,
         FileSystem = fileSystem,
         Files = new FileDescriptorTable(kernel, process.ResourceLimits),
         Name = "host",

@@ -4,7 +4,7 @@ namespace Ramet.Sandboxes.Hosting;
 /// Where sandboxes live, as a server sees it: in this process, or in worker processes. Arguments and results are data that could go over a pipe. A tenant's machines never
 /// become another's.
 /// </summary>
-public partial interface ISandboxHost : IExecHost;
+public interface ISandboxHost : IExecHost, ILiveSandboxHost;
 
 /// <summary>Where code runs in forks that end with it.</summary>
 public interface IExecHost : IAsyncDisposable

@@ -159,6 +159,14 @@ public sealed partial class InProcessSandboxHost
     }
 
     /// <inheritdoc/>
+    public IAsyncEnumerable<HostedFileChange> WatchFilesAsync(string tenant, string id, string path, bool recursive, CancellationToken cancellationToken)
+    {
+        var sandbox = Find(tenant, id);
+        Check(path, sandbox.Files.Watch(path, recursive, out var watch));
+        return FollowAsync(sandbox, watch!, cancellationToken);
+    }
+
+    /// <inheritdoc/>
     public Task MakeDirectoryAsync(string tenant, string id, string path, bool parents, CancellationToken cancellationToken) =>
         Checked(path, Files(tenant, id).MakeDirectory(path, parents));
 
@@ -171,6 +179,27 @@ public sealed partial class InProcessSandboxHost
 
     /// <inheritdoc/>
     public Task RemoveFileAsync(string tenant, string id, string path, bool recursive, CancellationToken cancellationToken) => Checked(path, Files(tenant, id).Remove(path, recursive));
+
+    private static async IAsyncEnumerable<HostedFileChange> FollowAsync(LiveSandbox sandbox, HostFileWatch watch, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        const int QuietRounds = 150;
+        using (watch)
+        {
+            // Looked after every tenth of a second: a callback would have to be part of the kernel's saved state.
+            for (int quiet = 0; !sandbox.Ended.IsCompleted; quiet++)
+            {
+                foreach (var change in watch.Read())
+                {
+                    quiet = 0;
+                    yield return new HostedFileChange(change.Kind, change.Path, change.IsDirectory);
+                }
+
+                if (quiet % QuietRounds == 0) yield return new HostedFileChange("", "", false);
+                await Task.WhenAny(sandbox.Ended, Task.Delay(100, cancellationToken)).ConfigureAwait(false);
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+        }
+    }
 
     private static void Check(string path, Errno error)
     {

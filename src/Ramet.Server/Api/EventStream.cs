@@ -38,6 +38,9 @@ internal sealed class EventStream
     /// <summary>Writes an event.</summary>
     public Task WriteAsync<T>(string name, T value, JsonTypeInfo<T> type) => WriteAsync(name, JsonSerializer.SerializeToUtf8Bytes(value, type));
 
+    /// <summary>Writes a comment: it finds out whether the client is there still.</summary>
+    public Task WaitAsync() => SendAsync(": waiting\n\n"u8.ToArray());
+
     /// <summary>Passes output on until the end, which it returns. Characters are never split. While nothing comes, comments tell the client (and find out) that all is well.</summary>
     public async Task<HostedEvent> PumpAsync(IAsyncEnumerator<HostedEvent> events)
     {
@@ -50,7 +53,7 @@ internal sealed class EventStream
                 if (await Task.WhenAny(next, Task.Delay(s_keepAlive, _context.RequestAborted)).ConfigureAwait(false) != next)
                 {
                     _context.RequestAborted.ThrowIfCancellationRequested();
-                    await SendAsync(": waiting\n\n"u8.ToArray()).ConfigureAwait(false);
+                    await WaitAsync().ConfigureAwait(false);
                     continue;
                 }
 

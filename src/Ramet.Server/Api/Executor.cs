@@ -13,7 +13,7 @@ using Ramet.Server.Scheduling;
 namespace Ramet.Server.Api;
 
 /// <summary>Runs code for requests: checks what was asked for, waits for a turn, and makes an answer of what came of it.</summary>
-internal sealed class Executor(ISandboxHost host, FairGate gate, ServerMetrics metrics, ServerSettings settings)
+internal sealed class Executor(IExecHost host, FairGate gate, ServerMetrics metrics, ServerSettings settings)
 {
     private const int MostFiles = 1000;
 
@@ -82,7 +82,7 @@ internal sealed class Executor(ISandboxHost host, FairGate gate, ServerMetrics m
             string wanted = s_aliases.GetValueOrDefault(language, language).ToLowerInvariant();
             var languages = templates.Values.Select(known => known.Language).Distinct(StringComparer.Ordinal).ToList();
             if (!languages.Contains(wanted, StringComparer.Ordinal))
-                throw ProblemException.BadRequest($"'{where}language': there is no '{Json.Shorten(language)}' here.{NearestName.Suggest(language, languages)} Languages: {string.Join(", ", languages)}.");
+                throw ProblemException.BadRequest($"'{where}language': there is no '{Json.Shorten(language)}' here.{NearestName.Suggest(language, languages)} Languages: {string.Join(", ", languages)}.{NotLoaded(wanted)}");
             template ??= templates.Values.First(known => known.Language == wanted).Name;
             if (templates.TryGetValue(template, out var found) && found.Language != wanted)
                 throw ProblemException.BadRequest($"'{where}template': '{template}' runs {found.Language}, not {wanted}.");
@@ -90,8 +90,12 @@ internal sealed class Executor(ISandboxHost host, FairGate gate, ServerMetrics m
 
         template ??= templates.ContainsKey("python") ? "python" : templates.Keys.FirstOrDefault() ?? throw new ProblemException(503, "No templates", "The server has no templates (setting 'templates').", 5);
         if (templates.ContainsKey(template)) return template;
-        throw ProblemException.BadRequest($"'{where}template': there is no '{Json.Shorten(template)}' here.{NearestName.Suggest(template, templates.Keys)} Templates: {string.Join(", ", templates.Keys)}.");
+        throw ProblemException.BadRequest($"'{where}template': there is no '{Json.Shorten(template)}' here.{NearestName.Suggest(template, templates.Keys)} Templates: {string.Join(", ", templates.Keys)}.{NotLoaded(template)}");
     }
+
+    /// <summary>What Ramet could do, but this server was not told to.</summary>
+    private static string NotLoaded(string name) =>
+        TemplateStore.KnownNames.Contains(name, StringComparer.Ordinal) ? $" Ramet has '{name}': name it in the server's setting 'templates'." : "";
 
     /// <summary>A time limit.</summary>
     public double Seconds(double? asked, string where)

@@ -5,7 +5,7 @@ using Ramet.Server.Http;
 namespace Ramet.Server.Api;
 
 /// <summary>Directories of a sandbox as tar archives, entry by entry: no archive is ever held in memory or on disk.</summary>
-internal sealed class FileArchive(ISandboxHost host, string tenant, string id)
+internal sealed class FileArchive(ILiveSandboxHost host, string tenant, string id)
 {
     private const int Deepest = 256;
 
@@ -109,7 +109,7 @@ internal sealed class FileArchive(ISandboxHost host, string tenant, string id)
             }
         }
 
-        entry.DataStream = content;
+        if (content is not null) entry.DataStream = content;
         try
         {
             await writer.WriteEntryAsync(entry, cancellationToken).ConfigureAwait(false);

@@ -10,7 +10,9 @@ using Ramet.Server.Keys;
 namespace Ramet.Server.Api;
 
 /// <summary>Files of a sandbox, small and large: contents are streamed and never held.</summary>
-internal sealed class FileEndpoints(ISandboxHost host)
+/// <param name="host">Where sandboxes live.</param>
+/// <param name="stopping">Set when the server drains: who only looks on does not hold it up.</param>
+internal sealed class FileEndpoints(ILiveSandboxHost host, CancellationToken stopping)
 {
     private const string Base = "/v1/sandboxes/{id}/files";
     private const int Piece = 64 << 10;
@@ -38,6 +40,10 @@ internal sealed class FileEndpoints(ISandboxHost host)
         routes.Put(Base + "/archive", UploadAsync, new Operation("uploadFiles", "Upload a directory", "Unpacks a tar archive into the directory, which is made if it is missing.")
         {
             BodyMediaType = "application/x-tar", Status = StatusCodes.Status204NoContent, Scope = Scope.Sandboxes, Tag = Tag, Query = [path],
+        });
+        routes.Get(Base + "/watch", WatchAsync, new Operation("watchFiles", "Watch a directory", "Server-sent events named change, with kind (created, modified, removed, moved_from, moved_to, attributes, overflow), path and is_directory.")
+        {
+            AnswerMediaType = EventStream.ContentType, Scope = Scope.Sandboxes, Tag = Tag, Query = [path, new("recursive", "boolean", "true: also what is below directories in it.")],
         });
         routes.Post(Base + "/mkdir", MakeDirectoryAsync, new Operation("makeDirectory", "Make a directory", "")
         {
@@ -135,6 +141,18 @@ internal sealed class FileEndpoints(ISandboxHost host)
         AllowAnySize(context);
         await new FileArchive(host, Tenant(context), Id(context)).ReadAsync(PathOf(context), context.Request.Body, context.RequestAborted).ConfigureAwait(false);
         context.Response.StatusCode = StatusCodes.Status204NoContent;
+    }
+
+    private async Task WatchAsync(HttpContext context)
+    {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
+        var changes = host.WatchFilesAsync(Tenant(context), Id(context), PathOf(context), Flag(context, "recursive", otherwise: false), end.Token);
+        var stream = await EventStream.BeginAsync(context).ConfigureAwait(false);
+        await foreach (var change in changes.WithCancellation(end.Token).ConfigureAwait(false))
+        {
+            if (change.Kind.Length == 0) await stream.WaitAsync().ConfigureAwait(false);
+            else await stream.WriteAsync("change", new FileChange { Kind = change.Kind, Path = change.Path, IsDirectory = change.IsDirectory }, Json.Contracts.FileChange).ConfigureAwait(false);
+        }
     }
 
     private async Task MakeDirectoryAsync(HttpContext context)

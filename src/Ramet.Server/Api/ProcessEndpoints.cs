@@ -11,7 +11,9 @@ using Ramet.Server.Keys;
 namespace Ramet.Server.Api;
 
 /// <summary>Processes in a sandbox: started, watched, fed, signalled and waited for.</summary>
-internal sealed class ProcessEndpoints(ISandboxHost host)
+/// <param name="host">Where sandboxes live.</param>
+/// <param name="stopping">Set when the server drains: who only looks on does not hold it up.</param>
+internal sealed class ProcessEndpoints(ILiveSandboxHost host, CancellationToken stopping)
 {
     private const string Base = "/v1/sandboxes/{id}/processes";
 
@@ -122,7 +124,8 @@ internal sealed class ProcessEndpoints(ISandboxHost host)
     private async Task OutputAsync(HttpContext context)
     {
         await FindAsync(context).ConfigureAwait(false);
-        var events = host.AttachAsync(Caller.Of(context).Id, Id(context), Pid(context), context.RequestAborted).GetAsyncEnumerator(context.RequestAborted);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
+        var events = host.AttachAsync(Caller.Of(context).Id, Id(context), Pid(context), end.Token).GetAsyncEnumerator(end.Token);
         await using var disposal = events.ConfigureAwait(false);
         var stream = await EventStream.BeginAsync(context).ConfigureAwait(false);
         await stream.PumpAsync(events).ConfigureAwait(false);
@@ -134,7 +137,8 @@ internal sealed class ProcessEndpoints(ISandboxHost host)
         var process = await FindAsync(context).ConfigureAwait(false);
         if (!context.WebSockets.IsWebSocketRequest) throw new ProblemException(426, "Upgrade required", "This is for WebSocket clients; for server-sent events ask for .../output.");
         using var socket = await context.WebSockets.AcceptWebSocketAsync().ConfigureAwait(false);
-        await new ProcessSocket(host, socket, Caller.Of(context).Id, Id(context), process.Pid).RunAsync(context.RequestAborted).ConfigureAwait(false);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
+        await new ProcessSocket(host, socket, Caller.Of(context).Id, Id(context), process.Pid).RunAsync(end.Token).ConfigureAwait(false);
     }
 
     private async Task WriteAsync(HttpContext context)
@@ -183,7 +187,7 @@ internal sealed class ProcessEndpoints(ISandboxHost host)
             && (!double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out seconds) || seconds is not (>= 0 and <= 86400)))
             throw ProblemException.BadRequest("'timeout_seconds' is a number from 0 to 86400.");
         await FindAsync(context).ConfigureAwait(false);
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
         limit.CancelAfter(TimeSpan.FromSeconds(seconds));
         try
         {

@@ -8,9 +8,10 @@ using Ramet.Server.Http;
 namespace Ramet.Server.Api;
 
 /// <summary>A process on one side, a WebSocket on the other. When the client goes, the process goes on: it can be attached to again.</summary>
-internal sealed class ProcessSocket(ISandboxHost host, WebSocket socket, string tenant, string id, int pid)
+internal sealed class ProcessSocket(ILiveSandboxHost host, WebSocket socket, string tenant, string id, int pid)
 {
     private const int LargestText = 4096;
+    private static readonly TimeSpan s_closing = TimeSpan.FromSeconds(5);
 
     /// <summary>Passes everything on until the process or the client ends it.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -21,6 +22,8 @@ internal sealed class ProcessSocket(ISandboxHost host, WebSocket socket, string 
         {
             await SendAsync(stop.Token).ConfigureAwait(false);
             await CloseAsync(WebSocketCloseStatus.NormalClosure, "the process has ended").ConfigureAwait(false);
+            // To end the receiving is to cut the connection: the client is to have its time to read the rest and to say goodbye.
+            await Task.WhenAny(receiving, Task.Delay(s_closing, CancellationToken.None)).ConfigureAwait(false);
         }
         catch (Exception e) when (e is OperationCanceledException or WebSocketException)
         {
@@ -30,6 +33,7 @@ internal sealed class ProcessSocket(ISandboxHost host, WebSocket socket, string 
         {
             await stop.CancelAsync().ConfigureAwait(false);
             await receiving.ConfigureAwait(false);
+            if (socket.State == WebSocketState.CloseReceived) await CloseAsync(WebSocketCloseStatus.NormalClosure, "").ConfigureAwait(false);
         }
     }
 

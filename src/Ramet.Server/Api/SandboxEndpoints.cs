@@ -13,7 +13,7 @@ using Ramet.Server.Keys;
 namespace Ramet.Server.Api;
 
 /// <summary>Sandboxes that live on between requests, and code in their warm interpreters.</summary>
-internal sealed class SandboxEndpoints(ISandboxHost host, Executor executor, ServerSettings settings)
+internal sealed class SandboxEndpoints(ILiveSandboxHost host, Executor executor, ServerSettings settings)
 {
     private const double DefaultLifetime = 300;
     private const double LongestLifetime = 30 * 86400;

@@ -11,7 +11,7 @@ using Ramet.Server.Metrics;
 namespace Ramet.Server.Api;
 
 /// <summary>GET /v1/health and /v1/metrics.</summary>
-internal sealed class ServerEndpoints(ISandboxHost host, ServerMetrics metrics, IHostApplicationLifetime lifetime)
+internal sealed class ServerEndpoints(IExecHost host, ServerMetrics metrics, IHostApplicationLifetime lifetime)
 {
     /// <summary>Adds the endpoints.</summary>
     public void Map(IEndpointRouteBuilder routes)

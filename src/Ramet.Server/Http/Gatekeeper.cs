@@ -65,7 +65,7 @@ internal sealed class Gatekeeper(KeyRing? ring, KeyLimiter limiter, ServerMetric
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
             // Nobody waits for the answer.
-            context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
+            if (!context.Response.HasStarted) context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
         }
 #pragma warning disable CA1031 // The last place where a request can be answered.
         catch (Exception exception)

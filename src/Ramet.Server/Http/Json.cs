@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Net.Http.Headers;
 using Ramet.Contracts;
 
@@ -37,9 +38,17 @@ internal static partial class Json
         }
 
         var reader = context.Request.BodyReader;
+        long limit = TakeOverLimit(context);
+        if (context.Request.ContentLength > limit) throw await RefuseLargeAsync(context, limit).ConfigureAwait(false);
         while (true)
         {
             var read = await reader.ReadAsync(context.RequestAborted).ConfigureAwait(false);
+            if (read.Buffer.Length > limit)
+            {
+                reader.AdvanceTo(read.Buffer.End);
+                throw await RefuseLargeAsync(context, limit).ConfigureAwait(false);
+            }
+
             if (!read.IsCompleted)
             {
                 reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
@@ -55,6 +64,39 @@ internal static partial class Json
                 reader.AdvanceTo(read.Buffer.End);
             }
         }
+    }
+
+    /// <summary>The web server would cut the connection at its limit, and most clients would see that instead of the answer. Gives the limit, which from here on is ours to keep.</summary>
+    private static long TakeOverLimit(HttpContext context)
+    {
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is not { IsReadOnly: false, MaxRequestBodySize: { } limit } feature) return long.MaxValue;
+        feature.MaxRequestBodySize = null;
+        return limit;
+    }
+
+    /// <summary>Reads over what is left of a body that is too large, within bounds, so that the client comes to read the answer.</summary>
+    private static async Task<ProblemException> RefuseLargeAsync(HttpContext context, long limit)
+    {
+        long left = Math.Max(64L << 20, limit * 4);
+        var reader = context.Request.BodyReader;
+        using var time = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        time.CancelAfter(TimeSpan.FromSeconds(10));
+        try
+        {
+            while (left > 0)
+            {
+                var read = await reader.ReadAsync(time.Token).ConfigureAwait(false);
+                left -= read.Buffer.Length;
+                reader.AdvanceTo(read.Buffer.End);
+                if (read.IsCompleted) break;
+            }
+        }
+        catch (OperationCanceledException) when (!context.RequestAborted.IsCancellationRequested)
+        {
+            // It sends slowly: the answer comes now, seen or not.
+        }
+
+        return new ProblemException(413, "Too large", $"The body is larger than {limit >> 20} MiB (limits.body_mb). Send less, or upload files to a sandbox.");
     }
 
     private static T Parse<T>(ReadOnlySequence<byte> body, JsonTypeInfo<T> type)

@@ -21,11 +21,11 @@ internal sealed class ServerMetrics : IDisposable
     private readonly Meter _meter = new(MeterName);
     private readonly Histogram<double> _forkInstrument, _execInstrument, _totalInstrument;
     private readonly Counter<long> _execInstrumentCount;
-    private readonly ISandboxHost _host;
+    private readonly IExecHost _host;
     private readonly FairGate _gate;
     private readonly long _started = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
 
-    public ServerMetrics(ISandboxHost host, FairGate gate)
+    public ServerMetrics(IExecHost host, FairGate gate)
     {
         _host = host;
         _gate = gate;

@@ -4,7 +4,7 @@ namespace Ramet.Sandboxes.Hosting;
 /// Sandboxes that live on between calls. All methods throw <see cref="SandboxGoneException"/> when the tenant has no such sandbox (any more), and
 /// <see cref="HostedFileException"/> when a file cannot be used.
 /// </summary>
-public partial interface ISandboxHost
+public interface ILiveSandboxHost
 {
     /// <summary>Makes one.</summary>
     Task<HostedSandbox> CreateAsync(string tenant, HostedSandboxSpec spec, CancellationToken cancellationToken);
@@ -60,6 +60,9 @@ public partial interface ISandboxHost
 
     /// <summary>Opens a regular file to write it anew; directories that are missing are made.</summary>
     Task<Stream> OpenWriteAsync(string tenant, string id, string path, uint? mode, CancellationToken cancellationToken);
+
+    /// <summary>What happens to files below a directory, as it happens, until cancellation. An empty kind says that nothing has happened for a while.</summary>
+    IAsyncEnumerable<HostedFileChange> WatchFilesAsync(string tenant, string id, string path, bool recursive, CancellationToken cancellationToken);
 
     /// <summary>Makes a directory.</summary>
     Task MakeDirectoryAsync(string tenant, string id, string path, bool parents, CancellationToken cancellationToken);
@@ -131,6 +134,12 @@ public sealed record HostedProcess(int Pid, IReadOnlyList<string> Command, DateT
 /// <param name="Modified">Last change of the content.</param>
 /// <param name="Target">Where a symbolic link leads; null: it is none.</param>
 public sealed record HostedFileInfo(string Path, string Type, uint Mode, uint Uid, uint Gid, long Size, DateTimeOffset Modified, string? Target);
+
+/// <summary>A change of a file.</summary>
+/// <param name="Kind">created, modified, removed, moved_from, moved_to, attributes; overflow: some were lost; empty: nothing has happened for a while.</param>
+/// <param name="Path">The file.</param>
+/// <param name="IsDirectory">Whether it is a directory.</param>
+public sealed record HostedFileChange(string Kind, string Path, bool IsDirectory);
 
 /// <summary>The tenant has no such sandbox.</summary>
 /// <param name="id">What was asked for.</param>
