@@ -44,6 +44,10 @@ internal static class LiveMethod
     public const string Resize = "resize";
     public const string Stat = "stat";
     public const string ListFiles = "list-files";
+
+    /// <summary>Events: a change's kind as details, its path as bytes, and whether it is a directory's as a number.</summary>
+    public const string WatchFiles = "watch";
+
     public const string MakeDirectory = "mkdir";
     public const string MakeSymbolicLink = "symlink";
     public const string Move = "move";

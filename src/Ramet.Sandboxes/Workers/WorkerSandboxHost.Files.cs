@@ -6,6 +6,15 @@ namespace Ramet.Sandboxes.Workers;
 public sealed partial class WorkerSandboxHost
 {
     /// <inheritdoc/>
+    public async IAsyncEnumerable<HostedFileChange> WatchFilesAsync(
+        string tenant, string id, string path, bool recursive, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var events = Find(tenant, id).StreamAsync(LiveMethod.WatchFiles, new LiveArguments { Id = id, Path = path, Flag = recursive }, cancellationToken);
+        await foreach (var change in events.ConfigureAwait(false))
+            yield return new HostedFileChange(change.Details ?? "", System.Text.Encoding.UTF8.GetString(change.Data.Span), change.ExitCode != 0);
+    }
+
+    /// <inheritdoc/>
     public async Task<HostedFileInfo> StatFileAsync(string tenant, string id, string path, bool followLinks, CancellationToken cancellationToken)
     {
         var worker = Find(tenant, id);

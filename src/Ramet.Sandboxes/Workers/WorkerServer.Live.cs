@@ -38,6 +38,8 @@ public sealed partial class WorkerServer
                 return Result(call, new LiveAnswer { Processes = await _host.ListProcessesAsync(Tenant, a.Id, token).ConfigureAwait(false) });
             case LiveMethod.Attach:
                 return await StreamAsync(call, state, _host.AttachAsync(Tenant, a.Id, a.Pid, token)).ConfigureAwait(false);
+            case LiveMethod.WatchFiles:
+                return await StreamAsync(call, state, ToEvents(_host.WatchFilesAsync(Tenant, a.Id, a.Path, a.Flag, token))).ConfigureAwait(false);
             case LiveMethod.WaitProcess:
                 return await Done(call, _host.WaitProcessAsync(Tenant, a.Id, a.Pid, token)).ConfigureAwait(false);
             case LiveMethod.WriteInput:
@@ -107,6 +109,12 @@ public sealed partial class WorkerServer
         }
 
         return Result(call, new LiveAnswer());
+    }
+
+    private static async IAsyncEnumerable<HostedEvent> ToEvents(IAsyncEnumerable<HostedFileChange> changes)
+    {
+        await foreach (var change in changes.ConfigureAwait(false))
+            yield return new HostedEvent(HostedEventKind.Stdout, System.Text.Encoding.UTF8.GetBytes(change.Path), change.IsDirectory ? 1 : 0, change.Kind);
     }
 
     private Frame Opened(Frame call, Stream file, long length)
