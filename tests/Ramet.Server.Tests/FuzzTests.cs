@@ -33,7 +33,7 @@ public sealed class FuzzTests
             var (path, method, operation) = operations[random.Next(operations.Count)];
             using var request = Make(path, method, operation);
             using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
-            using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
+            using var response = await SendAsync(request, limit.Token);
             int status = (int)response.StatusCode;
             count++;
             statuses[status] = statuses.GetValueOrDefault(status) + 1;
@@ -47,6 +47,20 @@ public sealed class FuzzTests
         Assert.Equal("1\n", (string?)(await client.ExecAsync("print(1)"))["stdout"]);
         Assert.Contains(200, statuses.Keys);
         Assert.Contains(400, statuses.Keys);
+
+        async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            try
+            {
+                return await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+            }
+            catch (HttpRequestException exception)
+            {
+                string body = request.Content is null ? "" : await request.Content.ReadAsStringAsync(CancellationToken.None);
+                Assert.Fail($"seed {seed}, request {count}: {request.Method} {request.RequestUri} {body}: {exception.InnerException?.Message ?? exception.Message}");
+                throw;
+            }
+        }
 
         HttpRequestMessage Make(string path, string method, JsonNode operation)
         {

@@ -61,7 +61,7 @@ public interface ILiveSandboxHost
     /// <summary>Opens a regular file to write it anew; directories that are missing are made.</summary>
     Task<Stream> OpenWriteAsync(string tenant, string id, string path, uint? mode, CancellationToken cancellationToken);
 
-    /// <summary>What happens to files below a directory, as it happens, until cancellation. An empty kind says that nothing has happened for a while.</summary>
+    /// <summary>What happens to files below a directory, as it happens, until cancellation. An empty kind says that nothing has happened for a while; the first comes at once.</summary>
     IAsyncEnumerable<HostedFileChange> WatchFilesAsync(string tenant, string id, string path, bool recursive, CancellationToken cancellationToken);
 
     /// <summary>Makes a directory.</summary>

@@ -146,10 +146,14 @@ internal sealed class FileEndpoints(ILiveSandboxHost host, CancellationToken sto
     private async Task WatchAsync(HttpContext context)
     {
         using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
-        var changes = host.WatchFilesAsync(Tenant(context), Id(context), PathOf(context), Flag(context, "recursive", otherwise: false), end.Token);
+        var changes = host.WatchFilesAsync(Tenant(context), Id(context), PathOf(context), Flag(context, "recursive", otherwise: false), end.Token).GetAsyncEnumerator(end.Token);
+        await using var disposal = changes.ConfigureAwait(false);
+        // The first comes at once: what is wrong with the path is known before the answer begins.
+        bool isThere = await changes.MoveNextAsync().ConfigureAwait(false);
         var stream = await EventStream.BeginAsync(context).ConfigureAwait(false);
-        await foreach (var change in changes.WithCancellation(end.Token).ConfigureAwait(false))
+        for (; isThere; isThere = await changes.MoveNextAsync().ConfigureAwait(false))
         {
+            var change = changes.Current;
             if (change.Kind.Length == 0) await stream.WaitAsync().ConfigureAwait(false);
             else await stream.WriteAsync("change", new FileChange { Kind = change.Kind, Path = change.Path, IsDirectory = change.IsDirectory }, Json.Contracts.FileChange).ConfigureAwait(false);
         }
