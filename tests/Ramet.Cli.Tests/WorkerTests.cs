@@ -10,15 +10,22 @@ namespace Ramet.Cli.Tests;
 public sealed class WorkerTests : IDisposable
 {
     private readonly Cli _cli;
+    private readonly TemporaryData _data;
     private readonly SandboxEngine _engine;
 
     public WorkerTests(Cli cli)
     {
         _cli = cli;
-        _engine = new SandboxEngine(cli.Data);
+        // A directory of its own: this process's build of Ramet is another than the command's, and so are its templates.
+        _data = cli.CopyData(withTemplate: false);
+        _engine = new SandboxEngine(_data.Path);
     }
 
-    public void Dispose() => _engine.Dispose();
+    public void Dispose()
+    {
+        _engine.Dispose();
+        _data.Dispose();
+    }
 
     [Fact]
     public async Task Code_runs_in_a_worker_with_input_files_and_output_apart()
@@ -322,7 +329,7 @@ public sealed class WorkerTests : IDisposable
     {
         var host = new WorkerSandboxHost(_engine, (change ?? (options => options))(new WorkerOptions
         {
-            Command = () => new ProcessStartInfo(_cli.Native, ["worker", "--data-dir", _cli.Data]) { RedirectStandardInput = true, RedirectStandardOutput = true, UseShellExecute = false },
+            Command = () => new ProcessStartInfo(_cli.Native, ["worker", "--data-dir", _data.Path]) { RedirectStandardInput = true, RedirectStandardOutput = true, UseShellExecute = false },
         }));
         await host.PrepareAsync("python", TestContext.Current.CancellationToken);
         Assert.Equal(workers, host.WorkerIds.Count);
