@@ -14,7 +14,6 @@ internal static class SavedSandboxFile
     private const ulong Magic = 0x31_58_42_44_4E_41_53_7F; // "\x7FSANDBX1"
     private const int HeaderSize = 64;
     private const int PageSize = 4096;
-    private const int PieceSize = 1 << 20;
 
     /// <summary>Writes a snapshot. Whatever happens meanwhile, the path holds either what it held before or all of the new file.</summary>
     /// <exception cref="HostException">The file cannot be written.</exception>
@@ -61,13 +60,7 @@ internal static class SavedSandboxFile
         {
             long length = mapped.Length - dataOffset;
             file.SetLength(length);
-            for (long done = 0; done < length; done += PieceSize)
-            {
-                var piece = mapped.GetSpan(dataOffset + done, (int)Math.Min(PieceSize, length - done));
-                checksum = Crc32C.Append(checksum, piece);
-                file.WriteAllAt(piece, done);
-            }
-
+            checksum = Crc32C.AppendCopy(checksum, mapped, dataOffset, length, file, 0);
             if (checksum != expected) throw new SnapshotDamagedException(path);
             MemoryFile.Seal(file);
             ulong offset = 0;
@@ -90,20 +83,14 @@ internal static class SavedSandboxFile
     private static void WriteTo(FileDescriptor file, SavedSandbox description, MemoryDelta memory, ReadOnlySpan<byte> state)
     {
         byte[] json = JsonSerializer.SerializeToUtf8Bytes(description, SavedSandboxJson.Default.SavedSandbox);
-        long dataOffset = (HeaderSize + json.Length + state.Length + PageSize - 1) & ~(long)(PageSize - 1);
+        long dataOffset = DataOffset(json.Length, state.Length);
         byte[] head = new byte[dataOffset - HeaderSize];
         json.CopyTo(head, 0);
         state.CopyTo(head.AsSpan(json.Length));
         uint checksum = Crc32C.Append(~0u, head);
         file.WriteAllAt(head, HeaderSize);
         using var mapped = new MappedFile(memory.File, isSealed: true);
-        for (long done = 0; done < mapped.Length; done += PieceSize)
-        {
-            var piece = mapped.GetSpan(done, (int)Math.Min(PieceSize, mapped.Length - done));
-            checksum = Crc32C.Append(checksum, piece);
-            file.WriteAllAt(piece, dataOffset + done);
-        }
-
+        checksum = Crc32C.AppendCopy(checksum, mapped, 0, mapped.Length, file, dataOffset);
         byte[] header = new byte[HeaderSize];
         BinaryPrimitives.WriteUInt64LittleEndian(header, Magic);
         BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(8), checksum);
@@ -114,12 +101,14 @@ internal static class SavedSandboxFile
         file.WriteAllAt(header, 0);
     }
 
+    private static long DataOffset(long jsonLength, long stateLength) => (HeaderSize + jsonLength + stateLength + PageSize - 1) & ~(long)(PageSize - 1);
+
     private static (SavedSandbox Description, long StateOffset, int StateLength, long DataOffset, uint Checksum) Parse(string path, MappedFile mapped)
     {
         var header = mapped.Length >= HeaderSize ? mapped.GetSpan(0, HeaderSize) : throw new SnapshotDamagedException(path);
         int jsonLength = BinaryPrimitives.ReadInt32LittleEndian(header[12..]);
         int stateLength = BinaryPrimitives.ReadInt32LittleEndian(header[16..]);
-        long dataOffset = (HeaderSize + (long)jsonLength + stateLength + PageSize - 1) & ~(long)(PageSize - 1);
+        long dataOffset = DataOffset(jsonLength, stateLength);
         bool plausible = BinaryPrimitives.ReadUInt64LittleEndian(header) == Magic
             && BinaryPrimitives.ReadUInt32LittleEndian(header[32..]) == Crc32C.Append(~0u, header[..32])
             && BinaryPrimitives.ReadInt64LittleEndian(header[24..]) == mapped.Length

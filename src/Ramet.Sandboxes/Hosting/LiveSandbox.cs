@@ -111,8 +111,8 @@ internal sealed class LiveSandbox : ISandboxWatcher, IOutputSink, IAsyncDisposab
             var reply = new TaskCompletionSource<(int ExitCode, string Details)>(TaskCreationOptions.RunContinuationsAsynchronously);
             using var reader = _main.Open(fromStart: false);
             Volatile.Write(ref _reply, reply);
-            _sandbox.PostToRunner(new RunnerRequest(
-                new ExecRequest { Code = run.Code, Environment = run.Environment, WorkingDirectory = run.WorkingDirectory }, RunnerFlags.Session | RunnerFlags.Value | RunnerFlags.FlushLines));
+            _sandbox.PostToRunner(
+                new ExecRequest { Code = run.Code, Environment = run.Environment, WorkingDirectory = run.WorkingDirectory }, RunnerFlags.Session | RunnerFlags.Value | RunnerFlags.FlushLines);
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             limit.CancelAfter(run.Timeout);
             bool timedOut = false;
