@@ -45,7 +45,7 @@ X
 for f in t threads faulty; do gcc -g -O0 -pthread $f.c -o $f; done
 debug() { gdb -q -nx -batch -ex 'set debuginfod enabled off' -ex 'set pagination off' "$@" 2>&1 | grep -v 'libthread_db\|New Thread\|Thread 0x.*exited\|Switching to Thread\|^$'; }
 echo '- run'
-debug -ex 'break work' -ex run -ex 'print p' -ex next -ex 'print counter' -ex finish -ex 'set var counter = 999995' -ex delete -ex continue ./t | grep -o '^\$.*\|Value returned.*\|counter [0-9]*\|exited with code.*'
+debug -ex 'break work' -ex run -ex 'print p' -ex next -ex 'print counter' -ex finish -ex 'set var counter = 999995' -ex delete -ex continue ./t | grep -o '^\$.*\|Value returned.*\|counter [0-9][0-9]*\|exited with code.*'
 echo '- attach'
 ./t > out & pid=$!
 sleep 0.3
@@ -56,7 +56,7 @@ echo '- threads'
 debug -ex 'break in_thread if number == 2' -ex run -ex 'print number' -ex 'info threads' -ex 'handle SIGUSR1 stop print pass' -ex continue -ex continue ./threads | grep -o '^\$.*\|received signal.*\|handled .*\|exited normally' ; echo '- fault'
 debug -ex run -ex 'print p' -ex 'print $_siginfo.si_signo' -ex 'print $_siginfo._sifields._sigfault.si_addr' -ex 'info proc' -ex kill ./faulty | grep -o '^\$.*\|received signal.*\|^exe = .*'
 echo '- fork'
-debug -ex 'set follow-fork-mode child' -ex 'set detach-on-fork on' -ex 'break work' -ex run -ex 'print p.x' -ex kill --args sh -c './t & wait' | grep -o '^\$.*'
+debug -ex 'set follow-fork-mode child' -ex 'set breakpoint pending on' -ex 'break work' -ex run -ex 'print p.x' -ex kill --args sh -c './t & wait' | grep -o '^\$.*'
 #> - run
 #> $1 = {x = 1, y = 10}
 #> $2 = 10
