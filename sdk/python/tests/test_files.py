@@ -88,7 +88,11 @@ class FileTests(unittest.TestCase):
             (self.local / "inside" / "door").symlink_to("../outside")
             unpack(io.BytesIO(_archive(["door/x"])), str(self.local / "inside"))
         unpack(io.BytesIO(_archive(["/absolute"])), str(self.local / "inside"))
-        self.assertEqual(["inside", "outside"], sorted(os.listdir(self.local)))
+        # Links whose way out is not to be seen in their names.
+        links = [("d/self", "."), ("d/out", "self/../.."), ("here", "."), ("here/out", "../x"), ("up", "d/.."), ("fine", "d/self")]
+        unpack(io.BytesIO(_archive([], links)), str(self.local / "linked"))
+        self.assertEqual(["d", "d/self", "fine", "here"], sorted(str(path.relative_to(self.local / "linked")) for path in (self.local / "linked").rglob("*") if "fine/" not in str(path)))
+        self.assertEqual(["inside", "linked", "outside"], sorted(os.listdir(self.local)))
         self.assertEqual([], os.listdir(self.local / "outside"))
         self.assertTrue((self.local / "inside" / "absolute").exists())
 
@@ -118,13 +122,17 @@ class FileTests(unittest.TestCase):
             self.files.watch("nowhere")
 
 
-def _archive(names):
+def _archive(names, links=()):
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name in names:
             entry = tarfile.TarInfo(name)
             entry.size = 1
             archive.addfile(entry, io.BytesIO(b"x"))
+        for name, target in links:
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.linkname = tarfile.SYMTYPE, target
+            archive.addfile(entry)
     return buffer.getvalue()
 
 

@@ -78,10 +78,18 @@ def unpack(source: "IO[bytes]", directory: str) -> None:
         raise RametError(f"The archive cannot be read: {error}") from error
     # At the end, so that nothing was written through one of them.
     for path, target in links:
-        inside = os.path.realpath(os.path.join(os.path.dirname(path), target))
-        if not os.path.isabs(target) and (inside == top or inside.startswith(top + os.sep)) and not os.path.lexists(path):
-            os.makedirs(os.path.dirname(path), exist_ok=True)
+        parent = os.path.dirname(path)
+        os.makedirs(parent, exist_ok=True)
+        if _stays(top, parent, target) and not os.path.lexists(path):
             os.symlink(target, path)
+
+
+def _stays(top: str, parent: str, target: str) -> bool:
+    # Not through other links: '..' of those leads elsewhere than it seems. So '..' may only come first, and from a directory that is one.
+    parts = [part for part in target.split("/") if part not in ("", ".")]
+    ups = next((at for at, part in enumerate(parts) if part != ".."), len(parts))
+    depth = 0 if parent == top else len(os.path.relpath(parent, top).split(os.sep))
+    return not os.path.isabs(target) and ".." not in parts[ups:] and ups <= depth and os.path.realpath(parent) == parent
 
 
 def _inside(top: str, name: str) -> str:
