@@ -4,7 +4,7 @@ using Ramet.Images;
 namespace Ramet.Sandboxes.Hosting;
 
 /// <summary>Sandboxes in this process.</summary>
-public sealed partial class InProcessSandboxHost : ISandboxHost
+public sealed partial class InProcessSandboxHost : ICapturingSandboxHost
 {
     private readonly SandboxEngine _engine;
     private readonly TenantPools _pools;

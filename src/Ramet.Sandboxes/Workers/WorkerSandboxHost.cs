@@ -9,7 +9,7 @@ namespace Ramet.Sandboxes.Workers;
 /// Sandboxes in worker processes. A worker serves one tenant and ends with his last use; templates are loaded once, here, and reach workers as sealed files in memory. A worker
 /// that ends takes its own sandboxes along, and nothing else. What workers answer is looked at as what it is: words of a process that hostile code may have taken over.
 /// </summary>
-public sealed partial class WorkerSandboxHost : ISandboxHost
+public sealed partial class WorkerSandboxHost : ICapturingSandboxHost
 {
     private readonly SandboxEngine _engine;
     private readonly WorkerOptions _options;

@@ -73,6 +73,16 @@ internal sealed class Executor(IExecHost host, FairGate gate, ServerMetrics metr
         return Answer(result, exec);
     }
 
+    /// <summary>Waits for a turn, which is over when what this gives is disposed.</summary>
+    public async Task<IDisposable> EnterAsync(string tenant, CancellationToken cancellationToken)
+    {
+        long asked = Stopwatch.GetTimestamp();
+        var refusal = await gate.EnterAsync(tenant, cancellationToken).ConfigureAwait(false);
+        if (refusal != GateRefusal.None) throw Refuse(refusal);
+        metrics.OnQueued(Stopwatch.GetElapsedTime(asked).TotalSeconds);
+        return new Turn(gate);
+    }
+
     /// <summary>The template for what was asked for.</summary>
     public string TemplateOf(string? template, string? language, string where)
     {
@@ -156,6 +166,13 @@ internal sealed class Executor(IExecHost host, FairGate gate, ServerMetrics metr
         SandboxEnd.Killed => "The sandbox was ended.",
         _ => result.Message ?? "The sandbox failed.",
     };
+
+    private sealed class Turn(FairGate gate) : IDisposable
+    {
+        private FairGate? _gate = gate;
+
+        public void Dispose() => Interlocked.Exchange(ref _gate, null)?.Leave();
+    }
 
     private static double Milliseconds(long nanoseconds) => Math.Round(nanoseconds / 1e6, 3);
 }
