@@ -22,25 +22,8 @@ public sealed partial class SandboxEngine
     /// <param name="runsSoon">Code comes at once: pages that it will write are backed beside the rest of the work. Else that waits for the code, and takes no memory until then.</param>
     internal Sandbox Fork(Template template, SandboxOptions options, bool driven, ulong largest, bool runsSoon)
     {
-        long started = HostClock.MonotonicNanoseconds;
-        var sandbox = new Sandbox(this) { Origin = (template, template.Image) };
-        try
-        {
-            // The kernel's objects and the machine have nothing to do with each other until both are there.
-            var loading = Threads.Compute(() => Ramet.Kernel.Kernel.Load(sandbox.Ports(template.Image), template.State, options.ToLimits()));
-            MakeMachine(sandbox, template, options with { MemoryBytes = largest }, runsSoon);
-            var kernel = loading.Result;
-            Check(kernel, template, options);
-            kernel.Begin(sandbox.Machine);
-            sandbox.Open(options, driven, kernel, started);
-            if (Interlocked.Exchange(ref _warm, 1) == 0) Threads.Run(Device.KeepWarm);
-            return sandbox;
-        }
-        catch
-        {
-            sandbox.Dispose();
-            throw;
-        }
+        var sandbox = new Sandbox(this) { Origin = (template, template.Image), HotPages = template };
+        return GoOn(sandbox, template.State, template.Manifest.ImageRanges, options, driven, Math.Max(MemoryLimit(options with { MemoryBytes = largest }), template.Memory.Length), runsSoon);
     }
 
     /// <summary>A sandbox that goes on where a snapshot was taken.</summary>
@@ -50,27 +33,31 @@ public sealed partial class SandboxEngine
     /// <exception cref="SandboxException">The limits leave no room for it.</exception>
     public Sandbox Restore(SandboxSnapshot snapshot, SandboxOptions? options = null, bool driven = true)
     {
-        long started = HostClock.MonotonicNanoseconds;
         options ??= snapshot.Options;
         var sandbox = new Sandbox(this) { Origin = (snapshot.Template, snapshot.Image), Base = snapshot.AddUser() };
+        return GoOn(sandbox, snapshot.State, snapshot.ImageRanges, options, driven, Math.Max(MemoryLimit(options), snapshot.Memory.Size), runsSoon: false);
+    }
+
+    /// <summary>Gives a sandbox a machine with the memory of its template and its snapshot, and the kernel of that moment.</summary>
+    private Sandbox GoOn(
+        Sandbox sandbox, ReadOnlyMemory<byte> state, IReadOnlyList<MemoryRange> imageRanges, SandboxOptions options, bool driven, ulong memoryLimit, bool runsSoon)
+    {
+        long started = HostClock.MonotonicNanoseconds;
+        var (template, image) = sandbox.Origin;
         try
         {
-            var loading = Threads.Compute(() => Ramet.Kernel.Kernel.Load(sandbox.Ports(snapshot.Image), snapshot.State, options.ToLimits()));
-            ulong needed = snapshot.Template?.Memory.Length ?? 0;
-            var machine = VirtualMachine.Prepare(Device, new VirtualMachineOptions
-            {
-                MemoryLimit = Math.Max(MemoryLimit(options), snapshot.Memory.Size),
-                MaxVcpus = options.VirtualCpus,
-                TemplateLength = needed,
-            });
+            // The kernel's objects and the machine have nothing to do with each other until both are there.
+            var loading = Threads.Compute(() => Ramet.Kernel.Kernel.Load(sandbox.Ports(image), state, options.ToLimits()));
+            var machine = VirtualMachine.Prepare(Device, new VirtualMachineOptions { MemoryLimit = memoryLimit, MaxVcpus = options.VirtualCpus, TemplateLength = template?.Memory.Length ?? 0 });
             sandbox.Equip(machine);
-            machine.Attach(snapshot.Template?.Memory, [snapshot.Image.Data], snapshot.Memory);
-            foreach (var range in snapshot.ImageRanges) machine.Memory.TryAttachImage(range.Address, range.Length);
+            machine.Attach(template?.Memory, [image.Data], sandbox.Base?.Memory);
+            if (runsSoon) sandbox.ProvideHotPages();
+            foreach (var range in imageRanges) machine.Memory.TryAttachImage(range.Address, range.Length);
             var kernel = loading.Result;
-            if (kernel.Frames.UsedBytes > options.MemoryBytes)
-                throw new SandboxException($"The memory limit of {options.MemoryBytes >> 20} MiB is less than the snapshot itself uses; give it at least {(kernel.Frames.UsedBytes >> 20) + 16} MiB (--memory).");
+            Check(kernel, options);
             kernel.Begin(machine);
             sandbox.Open(options, driven, kernel, started);
+            if (Interlocked.Exchange(ref _warm, 1) == 0) Threads.Run(Device.KeepWarm);
             return sandbox;
         }
         catch
@@ -130,28 +117,11 @@ public sealed partial class SandboxEngine
         };
     }
 
-    /// <summary>Gives a sandbox a machine with the template's memory.</summary>
-    private void MakeMachine(Sandbox sandbox, Template template, SandboxOptions options, bool runsSoon)
+    /// <exception cref="SandboxException">The limits leave no room for what is there already.</exception>
+    internal static void Check(Ramet.Kernel.Kernel kernel, SandboxOptions options)
     {
-        ulong needed = template.Memory.Length;
-        var machine = VirtualMachine.Prepare(Device, new VirtualMachineOptions
-        {
-            MemoryLimit = Math.Max(MemoryLimit(options), needed),
-            MaxVcpus = options.VirtualCpus,
-            TemplateLength = needed,
-        });
-        sandbox.Equip(machine);
-        machine.Attach(template.Memory, [template.Image.Data]);
-        sandbox.HotPages = template;
-        if (runsSoon) sandbox.ProvideHotPages();
-        foreach (var range in template.Manifest.ImageRanges) machine.Memory.TryAttachImage(range.Address, range.Length);
-    }
-
-    /// <exception cref="SandboxException">The limits leave no room for the template itself.</exception>
-    internal static void Check(Ramet.Kernel.Kernel kernel, Template template, SandboxOptions options)
-    {
-        if (kernel.Frames.UsedBytes <= options.MemoryBytes) return;
-        throw new SandboxException(
-            $"The memory limit of {options.MemoryBytes >> 20} MiB is less than template '{template.Manifest.Name}' itself uses; give it at least {(kernel.Frames.UsedBytes >> 20) + 16} MiB (--memory).");
+        ulong used = kernel.Frames.UsedBytes;
+        if (used <= options.MemoryBytes) return;
+        throw new SandboxException($"The memory limit of {options.MemoryBytes >> 20} MiB is less than what the template or snapshot itself uses; give it at least {(used >> 20) + 16} MiB (--memory).");
     }
 }

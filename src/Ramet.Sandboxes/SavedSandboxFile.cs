@@ -14,7 +14,6 @@ internal static class SavedSandboxFile
     private const ulong Magic = 0x31_58_42_44_4E_41_53_7F; // "\x7FSANDBX1"
     private const int HeaderSize = 64;
     private const int PageSize = 4096;
-    private const int PieceSize = 1 << 20;
 
     /// <summary>Writes a snapshot. Whatever happens meanwhile, the path holds either what it held before or all of the new file.</summary>
     /// <exception cref="HostException">The file cannot be written.</exception>
@@ -63,13 +62,7 @@ internal static class SavedSandboxFile
         {
             long length = mapped.Length - dataOffset;
             file.SetLength(length);
-            for (long done = 0; done < length; done += PieceSize)
-            {
-                var piece = mapped.GetSpan(dataOffset + done, (int)Math.Min(PieceSize, length - done));
-                checksum = Crc32C.Append(checksum, piece);
-                file.WriteAllAt(piece, done);
-            }
-
+            checksum = Crc32C.AppendCopy(checksum, mapped, dataOffset, length, file, 0);
             if (checksum != expected) throw new SnapshotDamagedException(path);
             MemoryFile.Seal(file);
             ulong offset = 0;
@@ -102,7 +95,7 @@ internal static class SavedSandboxFile
     public static byte[] MakeHead(SavedSandbox description, MappedFile mapped, ReadOnlySpan<byte> state)
     {
         byte[] json = JsonSerializer.SerializeToUtf8Bytes(description, SavedSandboxJson.Default.SavedSandbox);
-        long dataOffset = (HeaderSize + json.Length + state.Length + PageSize - 1) & ~(long)(PageSize - 1);
+        long dataOffset = DataOffset(json.Length, state.Length);
         byte[] head = new byte[dataOffset];
         json.CopyTo(head, HeaderSize);
         state.CopyTo(head.AsSpan(HeaderSize + json.Length));
@@ -119,12 +112,14 @@ internal static class SavedSandboxFile
         return head;
     }
 
+    private static long DataOffset(long jsonLength, long stateLength) => (HeaderSize + jsonLength + stateLength + PageSize - 1) & ~(long)(PageSize - 1);
+
     private static (SavedSandbox Description, long StateOffset, int StateLength, long DataOffset, uint Checksum) Parse(string path, MappedFile mapped)
     {
         var header = mapped.Length >= HeaderSize ? mapped.GetSpan(0, HeaderSize) : throw new SnapshotDamagedException(path);
         int jsonLength = BinaryPrimitives.ReadInt32LittleEndian(header[12..]);
         int stateLength = BinaryPrimitives.ReadInt32LittleEndian(header[16..]);
-        long dataOffset = (HeaderSize + (long)jsonLength + stateLength + PageSize - 1) & ~(long)(PageSize - 1);
+        long dataOffset = DataOffset(jsonLength, stateLength);
         bool plausible = BinaryPrimitives.ReadUInt64LittleEndian(header) == Magic
             && BinaryPrimitives.ReadUInt32LittleEndian(header[32..]) == Crc32C.Append(~0u, header[..32])
             && BinaryPrimitives.ReadInt64LittleEndian(header[24..]) == mapped.Length

@@ -39,6 +39,9 @@ public sealed record TemplateManifest
     /// <summary>Ranges of image data that forks reach from the start: address and length in guest-physical bytes.</summary>
     public required IReadOnlyList<MemoryRange> ImageRanges { get; init; }
 
+    /// <summary>2 MiB pieces of image data that its programs have mapped as large pages: guest-physical addresses.</summary>
+    public IReadOnlyList<ulong> LargeImagePages { get; init; } = [];
+
     /// <summary>Ranges of RAM that runs of typical code write: they are backed by the host in advance, before code runs.</summary>
     public required IReadOnlyList<MemoryRange> HotRanges { get; init; }
 

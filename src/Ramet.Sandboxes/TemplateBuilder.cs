@@ -79,6 +79,7 @@ internal static class TemplateBuilder
             StateBytes = state.Length,
             Id = Guid.NewGuid().ToString("n"),
             ImageRanges = [.. machine.Memory.GetAttachedImageRanges().Select(range => new MemoryRange(range.Address, range.Length))],
+            LargeImagePages = kernel.GetLargeImagePages(),
             HotRanges = hotRanges,
             BuildMilliseconds = 0,
         };

@@ -16,6 +16,7 @@ internal static class TemplateManifestReader
         long memory = -1, used = -1, state = -1, build = -1;
         DateTimeOffset? created = null;
         List<MemoryRange>? imageRanges = null, hotRanges = null;
+        List<ulong> largePages = [];
         try
         {
             var reader = new Utf8JsonReader(json);
@@ -38,6 +39,9 @@ internal static class TemplateManifestReader
                     case "state_bytes": state = reader.GetInt64(); break;
                     case "build_milliseconds": build = reader.GetInt64(); break;
                     case "image_ranges": imageRanges = ReadRanges(ref reader); break;
+                    case "large_image_pages":
+                        while (reader.Read() && reader.TokenType == JsonTokenType.Number) largePages.Add(reader.GetUInt64());
+                        break;
                     case "hot_ranges": hotRanges = ReadRanges(ref reader); break;
                     default: reader.Skip(); break;
                 }
@@ -64,6 +68,7 @@ internal static class TemplateManifestReader
             StateBytes = state,
             Id = id,
             ImageRanges = imageRanges,
+            LargeImagePages = largePages,
             HotRanges = hotRanges,
             BuildMilliseconds = build,
         };

@@ -104,7 +104,7 @@ public sealed class TemplateStore
             cancellationToken.ThrowIfCancellationRequested();
             Discard(name);
             Directory.Move(temporary, DirectoryOf(name));
-            return new Template(manifest, built.Memory, built.State, image);
+            return Loaded(new Template(manifest, built.Memory, built.State, image));
         }
         catch (IOException exception)
         {
@@ -121,13 +121,19 @@ public sealed class TemplateStore
         }
     }
 
+    private Template Loaded(Template template)
+    {
+        if (Engine.UsesLargePages) template.Image.UseLargePages(template.Manifest.LargeImagePages);
+        return template;
+    }
+
     private Template? TryLoad(string name, TemplateRuntime runtime, ImageLayer image)
     {
         try
         {
             if (TryReadManifest(name) is not { } manifest || manifest.Fingerprint != FingerprintOf(runtime, image)) return null;
             var (memory, state) = SnapshotFile.Read(Path.Combine(DirectoryOf(name), SnapshotName));
-            return new Template(manifest, memory, state, image);
+            return Loaded(new Template(manifest, memory, state, image));
         }
         catch (Exception exception) when (exception is SnapshotDamagedException or HostException or IOException)
         {

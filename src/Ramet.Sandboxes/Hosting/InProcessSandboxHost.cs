@@ -74,21 +74,7 @@ public sealed partial class InProcessSandboxHost : ICapturingSandboxHost
     {
         var template = Find(exec.Template);
         // The guest runs on the calling thread, which is to be one of those that are made for it.
-        var done = new TaskCompletionSource<HostedExecResult>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _engine.Threads.Run(() =>
-        {
-            try
-            {
-                done.SetResult(Execute(tenant, template, exec, cancellationToken));
-            }
-#pragma warning disable CA1031 // The caller gets it.
-            catch (Exception exception)
-#pragma warning restore CA1031
-            {
-                done.SetException(exception);
-            }
-        });
-        return done.Task;
+        return _engine.Threads.Compute(() => Execute(tenant, template, exec, cancellationToken));
     }
 
     /// <inheritdoc/>

@@ -39,8 +39,8 @@ internal sealed partial class LiveSandbox
                 // Together: a capture sees a run that has begun with its request, or none.
                 (_printedInRun, _isCutOff) = (0, false);
                 Volatile.Write(ref _reply, reply);
-                _sandbox.PostToRunner(new RunnerRequest(
-                    new ExecRequest { Code = run.Code, Environment = run.Environment, WorkingDirectory = run.WorkingDirectory }, RunnerFlags.Session | RunnerFlags.Value | RunnerFlags.FlushLines));
+                _sandbox.PostToRunner(
+                    new ExecRequest { Code = run.Code, Environment = run.Environment, WorkingDirectory = run.WorkingDirectory }, RunnerFlags.Session | RunnerFlags.Value | RunnerFlags.FlushLines);
             }
 
             bool timedOut = false;
@@ -86,14 +86,14 @@ internal sealed partial class LiveSandbox
         lock (Kernel.Lock)
         {
             Volatile.Write(ref _reply, reply);
-            _sandbox.PostToRunner(new RunnerRequest(
+            _sandbox.PostToRunner(
                 new ExecRequest
                 {
                     Code = "",
                     Environment = Spec.Environment?.ToDictionary(pair => pair.Key, pair => (string?)pair.Value, StringComparer.Ordinal),
                     WorkingDirectory = Spec.WorkingDirectory,
                 },
-                RunnerFlags.Session));
+                RunnerFlags.Session);
         }
 
         await Task.WhenAny(reply.Task, _ended.Task, Task.Delay(TimeSpan.FromSeconds(30))).ConfigureAwait(false);

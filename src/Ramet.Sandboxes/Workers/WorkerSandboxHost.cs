@@ -139,6 +139,7 @@ public sealed partial class WorkerSandboxHost : ICapturingSandboxHost
     private sealed class Shared : IDisposable
     {
         private readonly FileDescriptor _state;
+        private readonly FileDescriptor? _largePages;
 
         public Shared(Template template)
         {
@@ -146,13 +147,18 @@ public sealed partial class WorkerSandboxHost : ICapturingSandboxHost
             _state = MemoryFile.Create("ramet-state");
             _state.WriteAllAt(template.State.Span, 0);
             MemoryFile.Seal(_state);
+            _largePages = template.Image.CopyToLargePages(template.Manifest.LargeImagePages);
         }
 
         public Template Template { get; }
 
-        public LoadArguments ToArguments() => new(Template.Manifest.ToJson(), PathOf(Template.Memory.File), PathOf(_state));
+        public LoadArguments ToArguments() => new(Template.Manifest.ToJson(), PathOf(Template.Memory.File), PathOf(_state), _largePages is null ? null : PathOf(_largePages));
 
-        public void Dispose() => _state.Dispose();
+        public void Dispose()
+        {
+            _state.Dispose();
+            _largePages?.Dispose();
+        }
 
         private static string PathOf(FileDescriptor file) => $"/proc/{Environment.ProcessId}/fd/{file.Number}";
     }

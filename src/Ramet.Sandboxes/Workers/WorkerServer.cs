@@ -164,6 +164,12 @@ public sealed partial class WorkerServer : IDisposable
     {
         var manifest = TemplateManifestReader.Read(System.Text.Encoding.UTF8.GetBytes(arguments.Manifest));
         var image = _engine.OpenImageAsync(manifest.Image).GetAwaiter().GetResult();
+        if (arguments.LargePagesPath is { } path)
+        {
+            using var copy = FileDescriptor.OpenRead(path);
+            image.UseLargePages(copy, manifest.LargeImagePages);
+        }
+
         var memory = new MemoryTemplate(FileDescriptor.OpenRead(arguments.MemoryPath));
         using var state = MappedFile.Open(arguments.StatePath);
         _host.Add(new Template(manifest, memory, state.GetSpan(0, (int)state.Length).ToArray(), image), Tenant);
