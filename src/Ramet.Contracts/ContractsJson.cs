@@ -31,6 +31,7 @@ namespace Ramet.Contracts;
 [JsonSerializable(typeof(FileChange))]
 [JsonSerializable(typeof(MakeDirectoryBody))]
 [JsonSerializable(typeof(MoveBody))]
+[JsonSerializable(typeof(DaemonFile))]
 [JsonSerializable(typeof(ForkBody))]
 [JsonSerializable(typeof(ForkAnswer))]
 [JsonSerializable(typeof(SnapshotBody))]
@@ -43,4 +44,7 @@ namespace Ramet.Contracts;
 [JsonSerializable(typeof(DiffAnswer))]
 [JsonSerializable(typeof(SandboxMetrics))]
 [JsonSerializable(typeof(SandboxLogs))]
+[JsonSerializable(typeof(TemplateBody))]
+[JsonSerializable(typeof(TemplateAnswer))]
+[JsonSerializable(typeof(TemplateList))]
 public sealed partial class ContractsJson : JsonSerializerContext;

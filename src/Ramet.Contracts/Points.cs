@@ -8,7 +8,7 @@ public sealed record ForkBody
 {
     /// <summary>How many children.</summary>
     [Description("How many children: 1 to 64. Default: 1.")]
-    public int Count { get; init; } = 1;
+    public int? Count { get; init; }
 
     /// <summary>When they end by themselves, seconds from now; null: after as long as the parent was given.</summary>
     [Description("When they end by themselves, in seconds from now. Default: after as long as the parent was given.")]
@@ -252,4 +252,45 @@ public sealed record LogEntry
 
     /// <summary>More of it.</summary>
     public required string Text { get; init; }
+}
+
+/// <summary>Body of <c>POST /v1/templates</c>.</summary>
+public sealed record TemplateBody
+{
+    /// <summary>What it is called.</summary>
+    [Description("What it is called: letters, digits, '-', '_' and '.'. One of the key's own of this name is replaced.")]
+    public required string Name { get; init; }
+
+    /// <summary>The sandbox.</summary>
+    [Description("The sandbox that it is made of; its interpreter must be waiting for code. It goes on.")]
+    public required string Sandbox { get; init; }
+}
+
+/// <summary>A template.</summary>
+public sealed record TemplateAnswer
+{
+    /// <summary>Its name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The template below it; null: it is the server's.</summary>
+    public string? From { get; init; }
+
+    /// <summary>The sandbox that it was made of.</summary>
+    public string? Sandbox { get; init; }
+
+    /// <summary>When it was made; null: it is the server's.</summary>
+    public DateTimeOffset? Created { get; init; }
+
+    /// <summary>Bytes on disk.</summary>
+    public long? SizeBytes { get; init; }
+
+    /// <summary>How long it took to make, when it has just been made.</summary>
+    public double? BuildMs { get; init; }
+}
+
+/// <summary>Templates that a key can use.</summary>
+public sealed record TemplateList
+{
+    /// <summary>The server's first, then the key's own.</summary>
+    public required IReadOnlyList<TemplateAnswer> Templates { get; init; }
 }

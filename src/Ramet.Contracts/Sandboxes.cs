@@ -93,8 +93,8 @@ public sealed record MountBody
     /// <summary>Where it is to be.</summary>
     public required string Target { get; init; }
 
-    /// <summary>Whether it can be written.</summary>
-    public bool ReadOnly { get; init; } = true;
+    /// <summary>Whether it cannot be written.</summary>
+    public bool? ReadOnly { get; init; }
 }
 
 /// <summary>Body of <c>PATCH /v1/sandboxes/{id}</c>.</summary>

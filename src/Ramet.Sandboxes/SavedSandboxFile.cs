@@ -14,6 +14,7 @@ internal static class SavedSandboxFile
     private const ulong Magic = 0x31_58_42_44_4E_41_53_7F; // "\x7FSANDBX1"
     private const int HeaderSize = 64;
     private const int PageSize = 4096;
+    private const int PieceSize = 1 << 20;
 
     /// <summary>Writes a snapshot. Whatever happens meanwhile, the path holds either what it held before or all of the new file.</summary>
     /// <exception cref="HostException">The file cannot be written.</exception>

@@ -81,6 +81,7 @@ public static class RametServer
         else _ = ring.Problem; // Read now: whether the server is open is said at its start.
         await app.StartAsync().ConfigureAwait(false);
         string listen = string.Join(", ", app.Urls);
+        using var note = DaemonNote.Write(settings.DataDirectory, address.SocketPath is { } path ? $"unix:{path}" : app.Urls.First(), needsKey: !settings.Dev);
         logger.Ready(listen, (long)Stopwatch.GetElapsedTime(startedAt).TotalMilliseconds, string.Join(", ", host.Templates.Keys));
         ServiceManager.Notify("READY=1", logger);
         app.Lifetime.ApplicationStopping.Register(() =>
@@ -123,6 +124,7 @@ public static class RametServer
         new SandboxEndpoints(host, admission, executor, settings).Map(app);
         new PointEndpoints(host, admission).Map(app);
         new SnapshotEndpoints(host, admission, executor, settings).Map(app);
+        new TemplateEndpoints(host, settings).Map(app);
         new ProcessEndpoints(host, app.Lifetime.ApplicationStopping).Map(app);
         new FileEndpoints(host, app.Lifetime.ApplicationStopping).Map(app);
         new ServerEndpoints(host, metrics, app.Lifetime).Map(app);

@@ -254,5 +254,48 @@ public sealed class PointTests(Daemon daemon)
         Assert.Contains(logs["events"]!.AsArray(), entry => (string?)entry!["event"] == "run" && ((string)entry["text"]!).Contains("hello", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task A_template_of_a_sandbox_is_its_keys_own_and_has_what_was_defined()
+    {
+        await using var sandbox = await LiveSandbox.CreateAsync(daemon.Http);
+        await sandbox.RunAsync("import statistics\nwarm = 'defined'\nopen('/root/f', 'w').write('file')");
+        string name = "t" + Guid.NewGuid().ToString("n");
+        var made = await daemon.Http.PostAsync("/v1/templates", new { name, sandbox = sandbox.Id }, HttpStatusCode.Created);
+        Assert.Equal("python", (string?)made["from"]);
+        Assert.Equal("defined\n", (string?)(await daemon.Http.PostAsync("/v1/exec", new { template = name, code = "print(warm)" }))["stdout"]);
+        await using (var forked = await LiveSandbox.CreateAsync(daemon.Http, new { template = name }))
+        {
+            Assert.Equal("'file'", (string?)(await forked.RunAsync("open('/root/f').read()"))["value"]);
+            Assert.Equal(name, (string?)JsonNode.Parse(await daemon.Http.GetStringAsync(forked.Path))!["template"]);
+            await forked.RunAsync("warm = 'other'");
+            // What lies over it is paused and goes on as well.
+            await daemon.Http.PostAsync($"{forked.Path}/pause", "{}");
+            await daemon.Http.PostAsync($"{forked.Path}/resume", "{}");
+            Assert.Equal("'other'", (string?)(await forked.RunAsync("warm"))["value"]);
+        }
+
+        // Anew under the same name.
+        await sandbox.RunAsync("warm = 'anew'");
+        await daemon.Http.PostAsync("/v1/templates", new { name, sandbox = sandbox.Id }, HttpStatusCode.Created);
+        Assert.Equal("anew\n", (string?)(await daemon.Http.PostAsync("/v1/exec", new { template = name, code = "print(warm)" }))["stdout"]);
+        string other = Launcher.Run(["key", "create", "--name", "another", "--keys-file", daemon.KeysFile]).Stdout.Trim();
+        using (var stranger = daemon.Server.CreateClient(other))
+        {
+            await PauseTests.WaitForAsync(async () => (await stranger.GetAsync("/v1/sandboxes")).StatusCode == HttpStatusCode.OK);
+            await stranger.PostAsync("/v1/exec", new { template = name, code = "1" }, HttpStatusCode.BadRequest);
+            Assert.DoesNotContain(name, await stranger.GetStringAsync("/v1/templates"), StringComparison.Ordinal);
+            await stranger.PostAsync("/v1/templates", new { name, sandbox = sandbox.Id }, HttpStatusCode.NotFound);
+        }
+
+        Assert.Contains(name, await daemon.Http.GetStringAsync("/v1/templates"), StringComparison.Ordinal);
+        await daemon.Http.PostAsync("/v1/templates", new { name = "python", sandbox = sandbox.Id }, HttpStatusCode.Conflict);
+        await daemon.Http.PostAsync("/v1/templates", new { name = "../x", sandbox = sandbox.Id }, HttpStatusCode.BadRequest);
+        var sleep = await sandbox.StartAsync(new { command = new[] { "sleep", "100" } });
+        await daemon.Http.PostAsync("/v1/templates", new { name, sandbox = sandbox.Id }, HttpStatusCode.Conflict);
+        using (var deleted = await daemon.Http.DeleteAsync($"/v1/templates/{name}")) Assert.Equal(HttpStatusCode.NoContent, deleted.StatusCode);
+        await daemon.Http.PostAsync("/v1/exec", new { template = name, code = "1" }, HttpStatusCode.BadRequest);
+        using (var gone = await daemon.Http.DeleteAsync($"/v1/templates/{name}")) await Http.ReadAsync(gone, HttpStatusCode.NotFound);
+    }
+
     private static string Text(IReadOnlyList<Event> events) => string.Concat(events.Where(one => one.Name == "stdout").Select(one => (string?)one.Data["text"]));
 }

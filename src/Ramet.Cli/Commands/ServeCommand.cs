@@ -56,7 +56,7 @@ internal static class ServeCommand
             RametServer.RunAsync(
                 settings,
                 () => Engine.Open(settings.DataDirectory, kvmDevice),
-                (engine, progress) => new DurableSandboxHost(new WorkerSandboxHost(engine, workers, progress), settings.DataDirectory, TimeSpan.FromDays(settings.PausedDays)),
+                (engine, progress) => new DurableSandboxHost(new WorkerSandboxHost(engine, workers, progress), engine, TimeSpan.FromDays(settings.PausedDays)),
                 started).GetAwaiter().GetResult();
             return 0;
         }

@@ -37,17 +37,55 @@ internal static class TemplateCommands
     private static Command CreateBuild(GlobalOptions globals)
     {
         var name = NameArgument("The template, such as python.");
-        var command = new TaughtCommand("build", "Builds a template anew. 'exec' does so by itself when it is missing, damaged or out of date.") { Examples = [("ramet template build python", "")] };
+        var from = new Option<string?>("--from") { Description = "Builds it on this template: a fork of that runs the script, and is frozen.", HelpName = "TEMPLATE" };
+        from.CompletionSources.Add(_ => TemplateStore.KnownNames.Select(known => new System.CommandLine.Completions.CompletionItem(known)));
+        var script = new Option<string?>("--script") { Description = "Code that warms it up. What it imports and defines is there in every sandbox.", HelpName = "FILE" };
+        var image = new Option<string?>("--image") { Description = "Starts the runtime of --from in this image first.", HelpName = "NAME" };
+        var command = new TaughtCommand("build", "Builds a template anew. 'exec' does so by itself when it is missing, damaged or out of date.")
+        {
+            Notes = """
+                Notes:
+                  A template on another is built again by itself when what is below it changes: its script is kept.
+                """,
+            Examples =
+            [
+                ("ramet template build python", ""),
+                ("echo 'import sqlite3, http.server' >warm.py && ramet template build mine --from python --script warm.py && ramet exec --template mine 'print(sqlite3)'", "A template on another."),
+            ],
+        };
         command.Arguments.Add(name);
+        foreach (var option in (Option[])[from, script, image]) command.Options.Add(option);
         command.SetAction(parse =>
         {
+            string wanted = parse.GetValue(name)!;
+            string? below = parse.GetValue(from), file = parse.GetValue(script);
+            if ((below is null) != (file is null)) throw new UsageException("--from and --script go together: a template on another is what a script has made of a fork of it.");
+            if (below is null && parse.GetValue(image) is not null) throw new UsageException("--image goes with --from and --script.");
+            string? code = file is null ? null : ReadScript(file);
             using var interruption = new Interruption();
             using var engine = Engine.Open(globals.DataDirectory(parse), globals.KvmDevice(parse));
-            var template = Engine.Build(interruption, (progress, token) => engine.Templates.BuildAsync(parse.GetValue(name)!, progress, token));
-            Message.Write($"template '{template.Manifest.Name}' is ready: {ByteSize.Format(template.Manifest.UsedBytes)} of memory, {ByteSize.Format(template.Manifest.StateBytes)} of kernel state.");
+            var template = Engine.Build(interruption, (progress, token) => below is null
+                ? engine.Templates.BuildAsync(wanted, progress, token)
+                : engine.Templates.ExtendAsync(wanted, below, code!, parse.GetValue(image), progress, token));
+            var manifest = template.Manifest;
+            Message.Write(string.Create(
+                CultureInfo.InvariantCulture,
+                $"template '{manifest.Name}' is ready after {manifest.BuildMilliseconds / 1000.0:0.00} s: {ByteSize.Format(manifest.UsedBytes)} of memory, {ByteSize.Format(manifest.StateBytes)} of kernel state."));
             return 0;
         });
         return command;
+    }
+
+    private static string ReadScript(string path)
+    {
+        try
+        {
+            return path == "-" ? System.Text.Encoding.UTF8.GetString(StandardStream.ReadAllInput()) : File.ReadAllText(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UsageException($"cannot read '{path}': {(e is FileNotFoundException or DirectoryNotFoundException ? "no such file" : e.Message)}");
+        }
     }
 
     private static Command CreateList(GlobalOptions globals)

@@ -48,6 +48,9 @@ internal sealed record ArchiveRecord
     /// <summary>Its checkpoints; the n-th is in the file checkpoint-n.</summary>
     public IReadOnlyList<HostedCheckpoint> Checkpoints { get; init; } = [];
 
+    /// <summary>Of a template: version of the kernel's state format.</summary>
+    public ulong Schema { get; init; }
+
     /// <summary>What it had used.</summary>
     public HostedMetrics? Metrics { get; init; }
 

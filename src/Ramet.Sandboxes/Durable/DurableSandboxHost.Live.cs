@@ -11,7 +11,8 @@ public sealed partial class DurableSandboxHost
     {
         ArgumentNullException.ThrowIfNull(spec);
         if (spec.Snapshot is not null) return await CreateFromAsync(tenant, spec, cancellationToken).ConfigureAwait(false);
-        return Register(await _inner.CreateAsync(tenant, spec, cancellationToken).ConfigureAwait(false), spec);
+        spec = spec with { Template = await ResolveTemplateAsync(tenant, spec.Template, cancellationToken).ConfigureAwait(false) };
+        return Named(Register(await _inner.CreateAsync(tenant, spec, cancellationToken).ConfigureAwait(false), spec));
     }
 
     /// <inheritdoc/>
@@ -19,16 +20,16 @@ public sealed partial class DurableSandboxHost
     {
         var running = await _inner.ListAsync(tenant, cancellationToken).ConfigureAwait(false);
         var paused = _uses.Values.Where(use => tenant is null || use.Tenant == tenant).Select(use => use.Paused).OfType<ArchiveRecord>().ToDictionary(record => record.Id, StringComparer.Ordinal);
-        return [.. running.Where(sandbox => !paused.ContainsKey(sandbox.Id)).Concat(paused.Values.Select(Describe)).OrderBy(sandbox => sandbox.Id, StringComparer.Ordinal)];
+        return [.. running.Where(sandbox => !paused.ContainsKey(sandbox.Id)).Concat(paused.Values.Select(Describe)).Select(Named).OrderBy(sandbox => sandbox.Id, StringComparer.Ordinal)];
     }
 
     /// <inheritdoc/>
     public async Task<HostedSandbox> GetAsync(string tenant, string id, CancellationToken cancellationToken)
     {
-        if (FindPaused(tenant, id) is { } record) return Describe(record);
+        if (FindPaused(tenant, id) is { } record) return Named(Describe(record));
         try
         {
-            return await _inner.GetAsync(tenant, id, cancellationToken).ConfigureAwait(false);
+            return Named(await _inner.GetAsync(tenant, id, cancellationToken).ConfigureAwait(false));
         }
         catch (SandboxGoneException) when (FindPaused(tenant, id) is { } meanwhile)
         {

@@ -125,6 +125,7 @@ public sealed partial class DurableSandboxHost
             MaxOutputBytes = spec.MaxOutputBytes ?? record.Spec.MaxOutputBytes,
             Snapshot = null,
         };
+        await ResolveTemplateAsync(tenant, spec.Template, cancellationToken).ConfigureAwait(false);
         var content = _snapshots.Open(record.Id, SandboxArchive.StateName);
         await using var disposal = content.ConfigureAwait(false);
         var made = await _inner.RestoreAsync(tenant, new HostedRestore(spec, null, record.Parent, null, $"from snapshot {record.Id}"), content, cancellationToken).ConfigureAwait(false);
@@ -208,6 +209,7 @@ public sealed partial class DurableSandboxHost
         try
         {
             HostedSandbox made;
+            await ResolveTemplateAsync(use.Tenant, record.Spec.Template, cancellationToken).ConfigureAwait(false);
             var left = record.Left > TimeSpan.FromSeconds(1) ? record.Left : TimeSpan.FromSeconds(1);
             // Whoever uses one that nobody used finds it alive for a while.
             if (record.IsAutomatic && left < record.Spec.Timeout) left = record.Spec.Timeout;
@@ -262,6 +264,6 @@ public sealed partial class DurableSandboxHost
         Parent = record.Parent,
     };
 
-    private static HostedSnapshot ToSnapshot(ArchiveRecord record) =>
-        new(record.Id, record.Name, record.Spec.Template, record.Spec.Image, record.Created, record.SizeBytes, record.Spec.Metadata, record.Parent);
+    private HostedSnapshot ToSnapshot(ArchiveRecord record) =>
+        new(record.Id, record.Name, _templates.Find(record.Tenant, record.Spec.Template)?.Name ?? record.Spec.Template, record.Spec.Image, record.Created, record.SizeBytes, record.Spec.Metadata, record.Parent);
 }

@@ -15,20 +15,26 @@ public sealed partial class DurableSandboxHost : IDurableSandboxHost
     private readonly TimeSpan _pausedLifetime;
     private readonly SandboxArchive _paused;
     private readonly SandboxArchive _snapshots;
+    private readonly SandboxArchive _templates;
+    private readonly SandboxEngine _engine;
     private readonly ConcurrentDictionary<string, SandboxUse> _uses = new(StringComparer.Ordinal);
     private readonly Timer _housekeeping;
     private long _tidied = Environment.TickCount64;
     private int _keeping;
 
     /// <param name="inner">Where sandboxes run; disposed with this.</param>
-    /// <param name="dataDirectory">Where sandboxes are kept.</param>
+    /// <param name="engine">For images; its data directory is where sandboxes are kept. Not disposed with this.</param>
     /// <param name="pausedLifetime">After this time a paused sandbox is removed.</param>
-    public DurableSandboxHost(ICapturingSandboxHost inner, string dataDirectory, TimeSpan pausedLifetime)
+    public DurableSandboxHost(ICapturingSandboxHost inner, SandboxEngine engine, TimeSpan pausedLifetime)
     {
+        ArgumentNullException.ThrowIfNull(engine);
+        _engine = engine;
+        string dataDirectory = engine.DataDirectory;
         _inner = inner;
         _pausedLifetime = pausedLifetime;
         _paused = new SandboxArchive(Path.Combine(dataDirectory, "sandboxes"));
         _snapshots = new SandboxArchive(Path.Combine(dataDirectory, "snapshots"));
+        _templates = new SandboxArchive(Path.Combine(dataDirectory, "sandbox-templates"));
         foreach (var record in _paused.List(null)) _uses[record.Id] = new SandboxUse(record.Tenant, record.Spec) { Paused = record };
         _housekeeping = new Timer(_ => KeepHouse(), null, s_period, s_period);
     }
@@ -43,7 +49,12 @@ public sealed partial class DurableSandboxHost : IDurableSandboxHost
     public Task PrepareAsync(string template, CancellationToken cancellationToken) => _inner.PrepareAsync(template, cancellationToken);
 
     /// <inheritdoc/>
-    public Task<HostedExecResult> ExecuteAsync(string tenant, HostedExec exec, CancellationToken cancellationToken) => _inner.ExecuteAsync(tenant, exec, cancellationToken);
+    public async Task<HostedExecResult> ExecuteAsync(string tenant, HostedExec exec, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(exec);
+        string template = await ResolveTemplateAsync(tenant, exec.Template, cancellationToken).ConfigureAwait(false);
+        return await _inner.ExecuteAsync(tenant, template == exec.Template ? exec : exec with { Template = template }, cancellationToken).ConfigureAwait(false);
+    }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

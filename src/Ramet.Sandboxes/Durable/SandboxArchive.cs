@@ -95,6 +95,9 @@ internal sealed class SandboxArchive
     /// <exception cref="SandboxException">It cannot be read.</exception>
     public FileStream Open(string id, string name) => OpenFile(Path.Combine(PathOf(id), name));
 
+    /// <summary>Where a file of one is.</summary>
+    public string FileOf(string id, string name) => Path.Combine(PathOf(id), name);
+
     /// <summary>Takes one out, to be used: nobody else can. Null: it is not there (any more).</summary>
     public TakenRecord? Take(string tenant, string id)
     {

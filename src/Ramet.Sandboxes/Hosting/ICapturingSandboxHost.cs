@@ -28,6 +28,16 @@ public interface ICapturingSandboxHost : ISandboxHost
     /// <summary>Gives a sandbox back a checkpoint that was captured of it.</summary>
     Task AddCheckpointAsync(string tenant, string id, HostedCheckpoint checkpoint, Stream content, CancellationToken cancellationToken);
 
+    /// <summary>A sandbox, whose interpreter waits for code, as a template.</summary>
+    /// <param name="tenant">Whose it is.</param>
+    /// <param name="id">The sandbox.</param>
+    /// <param name="name">Name of the template.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    Task<HostedFrozen> FreezeAsync(string tenant, string id, string name, CancellationToken cancellationToken);
+
+    /// <summary>Takes over a template that is a tenant's own, by its manifest's name.</summary>
+    void AddTemplate(string tenant, Template template);
+
     /// <summary>Notes something in its history.</summary>
     Task NoteAsync(string tenant, string id, string what, string text, CancellationToken cancellationToken);
 }
@@ -46,3 +56,8 @@ public sealed record HostedCapture(string? Checkpoint = null, bool Hold = false,
 /// <param name="Reason">For its history.</param>
 /// <param name="Left">After what time it ends by itself; null: as the specification says.</param>
 public sealed record HostedRestore(HostedSandboxSpec Spec, string? Id, string? Parent, DateTimeOffset? Created, string Reason, TimeSpan? Left = null);
+
+/// <summary>A template that was made of a sandbox.</summary>
+/// <param name="Manifest">Its manifest, as JSON.</param>
+/// <param name="Content">Its memory and state, as a template's file; dispose it.</param>
+public sealed record HostedFrozen(string Manifest, Stream Content);

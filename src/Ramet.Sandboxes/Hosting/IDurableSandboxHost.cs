@@ -41,6 +41,16 @@ public interface IDurableSandboxHost : ISandboxHost
     /// <summary>Removes one.</summary>
     /// <exception cref="SnapshotGoneException">There is none.</exception>
     void DeleteSnapshot(string tenant, string id);
+
+    /// <summary>Makes a template of a sandbox whose interpreter waits for code; one of the same name is replaced. It is the tenant's own.</summary>
+    /// <exception cref="SandboxConflictException">The name is taken, or the sandbox is busy.</exception>
+    Task<HostedOwnTemplate> CreateTemplateAsync(string tenant, string name, string sandbox, CancellationToken cancellationToken);
+
+    /// <summary>Templates of a tenant's own.</summary>
+    IReadOnlyList<HostedOwnTemplate> ListTemplates(string tenant);
+
+    /// <summary>Removes one. False: there is none.</summary>
+    bool DeleteTemplate(string tenant, string name);
 }
 
 /// <summary>A sandbox's state on disk, from which any number of sandboxes can go on.</summary>
@@ -54,6 +64,15 @@ public interface IDurableSandboxHost : ISandboxHost
 /// <param name="Sandbox">The sandbox that it is of; null: it came from elsewhere.</param>
 public sealed record HostedSnapshot(
     string Id, string? Name, string Template, string? Image, DateTimeOffset Created, long SizeBytes, IReadOnlyDictionary<string, string> Metadata, string? Sandbox);
+
+/// <summary>A template that was made of a sandbox.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="From">The template that the sandbox came from.</param>
+/// <param name="Created">When.</param>
+/// <param name="SizeBytes">Bytes on disk.</param>
+/// <param name="Sandbox">The sandbox.</param>
+/// <param name="BuildMilliseconds">How long it took; 0: not known any more.</param>
+public sealed record HostedOwnTemplate(string Name, string From, DateTimeOffset Created, long SizeBytes, string? Sandbox, long BuildMilliseconds);
 
 /// <summary>The tenant has no such snapshot.</summary>
 /// <param name="id">What was asked for.</param>

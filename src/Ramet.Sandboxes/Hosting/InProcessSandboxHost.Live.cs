@@ -18,7 +18,16 @@ public sealed partial class InProcessSandboxHost
         LiveSandbox sandbox;
         if (spec.Image is { } name)
         {
-            var image = await _engine.OpenImageAsync(name, _progress, cancellationToken).ConfigureAwait(false);
+            ImageLayer image;
+            try
+            {
+                image = await _engine.OpenImageAsync(name, _progress, cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception exception) when (exception is Images.ImageException or Images.ImageSpecException)
+            {
+                throw new SandboxException($"'image': {exception.Message}");
+            }
+
             // An empty sandbox has its own working directory for programs that say nothing of theirs.
             sandbox = new LiveSandbox(tenant, spec with { WorkingDirectory = spec.WorkingDirectory ?? image.Manifest.WorkingDirectory, Environment = Join(image.Manifest.Environment, spec.Environment) });
             await _engine.Threads.Compute(() => Begin(sandbox, options => _engine.StartEmpty(image, options))).ConfigureAwait(false);

@@ -1,4 +1,5 @@
 using Ramet.Host;
+using Ramet.Sandboxes.Workers;
 
 namespace Ramet.Sandboxes.Hosting;
 
@@ -152,6 +153,41 @@ public sealed partial class InProcessSandboxHost
     {
         var sandbox = Find(tenant, id);
         sandbox.Checkpoints.Add(checkpoint, await LoadAsync(content, cancellationToken).ConfigureAwait(false));
+    }
+
+    /// <inheritdoc/>
+    public Task<HostedFrozen> FreezeAsync(string tenant, string id, string name, CancellationToken cancellationToken)
+    {
+        var sandbox = Find(tenant, id);
+        return _engine.Threads.Compute(() =>
+        {
+            using var snapshot = sandbox.Capture();
+            if (snapshot.Template is not { } below || snapshot.Live is not { HasInterpreter: true } live || TemplateRuntime.Find(below.Manifest.Runtime) is not { } runtime)
+                throw new SandboxConflictException("A template is made of a sandbox that has an interpreter, and came from a template.");
+            if (live.IsBusy) throw new SandboxConflictException("Code runs in the sandbox's interpreter: wait for its end.");
+            if (live.Processes.Any(process => process.ExitCode is null)) throw new SandboxConflictException("Processes that were started in the sandbox still run, and would in each of its forks: end them first.");
+            using var still = _engine.OpenStill(snapshot);
+            using var frozen = TemplateBuilder.Freeze(runtime, snapshot.Image, still.Kernel, still.Machine, below.Manifest.HotRanges);
+            var file = new MemoryFileStream();
+            try
+            {
+                long used = SnapshotFile.Write($"/proc/self/fd/{file.Number}", frozen.Memory, frozen.State.Span);
+                file.MeasureAgain();
+                return new HostedFrozen((frozen.Manifest with { Name = name, From = below.Manifest.Name, UsedBytes = used, Image = snapshot.Image.Manifest.Name }).ToJson(), file);
+            }
+            catch
+            {
+                file.Dispose();
+                throw;
+            }
+        });
+    }
+
+    /// <inheritdoc/>
+    public void AddTemplate(string tenant, Template template)
+    {
+        ArgumentNullException.ThrowIfNull(template);
+        _templates[template.Manifest.Name] = template;
     }
 
     private async Task<SandboxSnapshot> LoadAsync(Stream content, CancellationToken cancellationToken)

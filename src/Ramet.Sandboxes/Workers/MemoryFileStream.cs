@@ -8,6 +8,12 @@ internal sealed class MemoryFileStream : Stream
     private readonly FileDescriptor _file = MemoryFile.Create("ramet-received");
     private long _length;
 
+    /// <summary>Its descriptor.</summary>
+    public int Number => _file.Number;
+
+    /// <summary>Somebody else has written to it.</summary>
+    public void MeasureAgain() => _length = _file.GetLength();
+
     public override bool CanRead => true;
 
     public override bool CanSeek => false;

@@ -80,6 +80,9 @@ internal static class LiveMethod
     /// <summary>After a capture that holds.</summary>
     public const string Release = "release";
 
+    /// <summary>Answers with a template's manifest as reason, and a handle to read its file from.</summary>
+    public const string Freeze = "freeze";
+
     /// <summary>Answers with a handle to write what is to be restored to.</summary>
     public const string Receive = "receive";
 

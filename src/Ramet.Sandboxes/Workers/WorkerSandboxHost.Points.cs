@@ -84,6 +84,21 @@ public sealed partial class WorkerSandboxHost
     }
 
     /// <inheritdoc/>
+    public async Task<HostedFrozen> FreezeAsync(string tenant, string id, string name, CancellationToken cancellationToken)
+    {
+        var worker = Find(tenant, id);
+        var (opened, _) = await worker.LiveAsync(LiveMethod.Freeze, new LiveArguments { Id = id, Other = name }, null, cancellationToken).ConfigureAwait(false);
+        return new HostedFrozen(worker.Need(opened.Reason), StreamOf(worker, opened.Handle, opened.Length, writes: false));
+    }
+
+    /// <inheritdoc/>
+    public void AddTemplate(string tenant, Template template)
+    {
+        ArgumentNullException.ThrowIfNull(template);
+        _own[(tenant, template.Manifest.Name)] = new Shared(template);
+    }
+
+    /// <inheritdoc/>
     public Task ReleaseAsync(string tenant, string id, string? leaveFor, CancellationToken cancellationToken) =>
         DoAsync(tenant, LiveMethod.Release, new LiveArguments { Id = id, Other = leaveFor ?? "" }, cancellationToken);
 
@@ -91,7 +106,7 @@ public sealed partial class WorkerSandboxHost
     public async Task<HostedSandbox> RestoreAsync(string tenant, HostedRestore restore, Stream content, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(restore);
-        var template = restore.Spec.Image is null && _templates.ContainsKey(restore.Spec.Template) ? FindTemplate(restore.Spec.Template) : null;
+        var template = restore.Spec.Image is null && restore.Spec.Template.Length > 0 ? FindTemplate(tenant, restore.Spec.Template) : null;
         var worker = await TakeAsync(tenant).ConfigureAwait(false);
         bool placed = false;
         try

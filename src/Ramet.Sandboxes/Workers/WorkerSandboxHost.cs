@@ -15,6 +15,7 @@ public sealed partial class WorkerSandboxHost : ICapturingSandboxHost
     private readonly WorkerOptions _options;
     private readonly IProgress<BuildStep>? _progress;
     private readonly ConcurrentDictionary<string, Shared> _templates = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<(string Tenant, string Name), Shared> _own = new();
     private readonly SemaphoreSlim _preparing = new(1, 1);
     private readonly Timer _housekeeping;
     private int _running;
@@ -76,7 +77,7 @@ public sealed partial class WorkerSandboxHost : ICapturingSandboxHost
     /// <inheritdoc/>
     public async Task<HostedExecResult> ExecuteAsync(string tenant, HostedExec exec, CancellationToken cancellationToken)
     {
-        var template = FindTemplate(exec.Template);
+        var template = FindTemplate(tenant, exec.Template);
         var worker = await TakeAsync(tenant).ConfigureAwait(false);
         Interlocked.Increment(ref _running);
         try
@@ -119,11 +120,11 @@ public sealed partial class WorkerSandboxHost : ICapturingSandboxHost
             await Task.Delay(5).ConfigureAwait(false);
         }
 
-        foreach (var template in _templates.Values) template.Dispose();
+        foreach (var template in _templates.Values.Concat(_own.Values)) template.Dispose();
         _preparing.Dispose();
     }
 
-    private Shared FindTemplate(string name) => _templates.TryGetValue(name, out var template) ? template : throw new TemplateNotFoundException($"Template '{name}' is not loaded.");
+    private Shared FindTemplate(string tenant, string name) => _templates.TryGetValue(name, out var template) || _own.TryGetValue((tenant, name), out template) ? template : throw new TemplateNotFoundException($"Template '{name}' is not loaded.");
 
     private static HostStatistics Add(HostStatistics a, HostStatistics b) => a with
     {

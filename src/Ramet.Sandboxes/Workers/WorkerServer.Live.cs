@@ -80,6 +80,9 @@ public sealed partial class WorkerServer
                 return Opened(call, content, content.Length);
             case LiveMethod.Release:
                 return await Done(call, _host.ReleaseAsync(Tenant, a.Id, a.Other.Length > 0 ? a.Other : null, token)).ConfigureAwait(false);
+            case LiveMethod.Freeze:
+                var frozen = await _host.FreezeAsync(Tenant, a.Id, a.Other, token).ConfigureAwait(false);
+                return Opened(call, frozen.Content, frozen.Content.Length, frozen.Manifest);
             case LiveMethod.Receive:
                 return Opened(call, new MemoryFileStream(), 0);
             case LiveMethod.Restore:
@@ -164,11 +167,11 @@ public sealed partial class WorkerServer
             yield return new HostedEvent(HostedEventKind.Stdout, System.Text.Encoding.UTF8.GetBytes(change.Path), change.IsDirectory ? 1 : 0, change.Kind);
     }
 
-    private Frame Opened(Frame call, Stream file, long length)
+    private Frame Opened(Frame call, Stream file, long length, string? reason = null)
     {
         uint handle = Interlocked.Increment(ref _lastFile);
         _files[handle] = file;
-        return Result(call, new LiveAnswer { Handle = handle, Length = length });
+        return Result(call, new LiveAnswer { Handle = handle, Length = length, Reason = reason });
     }
 
     private Stream FileOf(LiveArguments arguments) => _files.TryGetValue(arguments.Handle, out var file) ? file : throw new FrameException($"no open file {arguments.Handle}");

@@ -33,7 +33,7 @@ internal sealed class ExecEndpoints(Executor executor, ServerSettings settings)
     private async Task ExecAsync(HttpContext context)
     {
         var body = await Json.ReadAsync(context, Json.Contracts.ExecBody).ConfigureAwait(false);
-        var answer = await executor.RunAsync(Caller.Of(context).Id, executor.Check(body), context.RequestAborted).ConfigureAwait(false);
+        var answer = await executor.RunAsync(Caller.Of(context).Id, executor.Check(Caller.Of(context).Id, body), context.RequestAborted).ConfigureAwait(false);
         await Json.WriteAsync(context, answer, Json.Contracts.ExecAnswer).ConfigureAwait(false);
     }
 
@@ -42,11 +42,11 @@ internal sealed class ExecEndpoints(Executor executor, ServerSettings settings)
         var body = await Json.ReadAsync(context, Json.Contracts.BatchBody).ConfigureAwait(false);
         int count = body.Executions.Count;
         if (count == 0 || count > settings.Batch) throw ProblemException.BadRequest($"'executions' holds {count} items; a batch has 1 to {settings.Batch} (limits.batch).");
-        var items = body.Executions.Select((item, i) => executor.Check(item ?? throw ProblemException.BadRequest($"'executions[{i}]' is null."), $"executions[{i}].")).ToArray();
+        string tenant = Caller.Of(context).Id;
+        var items = body.Executions.Select((item, i) => executor.Check(tenant, item ?? throw ProblemException.BadRequest($"'executions[{i}]' is null."), $"executions[{i}].")).ToArray();
         var results = new ExecAnswer[count];
         // No more at a time than can run: the rest of the batch would only take places in the queue from others.
         var options = new ParallelOptions { MaxDegreeOfParallelism = executor.Concurrency, CancellationToken = context.RequestAborted };
-        string tenant = Caller.Of(context).Id;
         await Parallel.ForAsync(0, count, options, async (i, token) => results[i] = await executor.RunAsync(tenant, items[i], token).ConfigureAwait(false)).ConfigureAwait(false);
         await Json.WriteAsync(context, new BatchAnswer { Results = results }, Json.Contracts.BatchAnswer).ConfigureAwait(false);
     }

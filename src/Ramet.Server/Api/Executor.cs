@@ -13,7 +13,7 @@ using Ramet.Server.Scheduling;
 namespace Ramet.Server.Api;
 
 /// <summary>Runs code for requests: checks what was asked for, waits for a turn, and makes an answer of what came of it.</summary>
-internal sealed class Executor(IExecHost host, FairGate gate, ServerMetrics metrics, ServerSettings settings)
+internal sealed class Executor(IDurableSandboxHost host, FairGate gate, ServerMetrics metrics, ServerSettings settings)
 {
     private const int MostFiles = 1000;
 
@@ -24,10 +24,11 @@ internal sealed class Executor(IExecHost host, FairGate gate, ServerMetrics metr
     public int Concurrency => gate.Concurrency;
 
     /// <summary>Checks a request.</summary>
+    /// <param name="tenant">Who sends it.</param>
     /// <param name="body">What was sent.</param>
     /// <param name="where">What to put before names in messages, such as <c>executions[2].</c></param>
     /// <exception cref="ProblemException">It cannot be run.</exception>
-    public HostedExec Check(ExecBody body, string where = "")
+    public HostedExec Check(string tenant, ExecBody body, string where = "")
     {
         double seconds = Seconds(body.TimeoutSeconds, where);
         if (body.Files is { Count: > MostFiles }) throw ProblemException.BadRequest($"'{where}files' holds {body.Files.Count} files; {MostFiles} are the most.");
@@ -40,7 +41,7 @@ internal sealed class Executor(IExecHost host, FairGate gate, ServerMetrics metr
         if (body.Args?.Any(argument => argument is null || argument.Contains('\0', StringComparison.Ordinal)) == true) throw ProblemException.BadRequest($"'{where}args' takes strings without NUL.");
         return new HostedExec
         {
-            Template = TemplateOf(body.Template, body.Language, where),
+            Template = TemplateOf(tenant, body.Template, body.Language, where),
             Code = body.Code,
             Arguments = body.Args,
             Environment = body.Env,
@@ -84,7 +85,7 @@ internal sealed class Executor(IExecHost host, FairGate gate, ServerMetrics metr
     }
 
     /// <summary>The template for what was asked for.</summary>
-    public string TemplateOf(string? template, string? language, string where)
+    public string TemplateOf(string tenant, string? template, string? language, string where)
     {
         var templates = host.Templates;
         if (language is not null)
@@ -100,7 +101,9 @@ internal sealed class Executor(IExecHost host, FairGate gate, ServerMetrics metr
 
         template ??= templates.ContainsKey("python") ? "python" : templates.Keys.FirstOrDefault() ?? throw new ProblemException(503, "No templates", "The server has no templates (setting 'templates').", 5);
         if (templates.ContainsKey(template)) return template;
-        throw ProblemException.BadRequest($"'{where}template': there is no '{Json.Shorten(template)}' here.{NearestName.Suggest(template, templates.Keys)} Templates: {string.Join(", ", templates.Keys)}.{NotLoaded(template)}");
+        string[] own = [.. host.ListTemplates(tenant).Select(known => known.Name)];
+        if (own.Contains(template, StringComparer.Ordinal)) return template;
+        throw ProblemException.BadRequest($"'{where}template': there is no '{Json.Shorten(template)}' here.{NearestName.Suggest(template, templates.Keys.Concat(own))} Templates: {string.Join(", ", templates.Keys.Concat(own))}.{NotLoaded(template)}");
     }
 
     /// <summary>What Ramet could do, but this server was not told to.</summary>

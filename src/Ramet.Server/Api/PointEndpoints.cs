@@ -87,12 +87,13 @@ internal sealed class PointEndpoints(IDurableSandboxHost host, SandboxAdmission 
     private async Task ForkAsync(HttpContext context)
     {
         var body = await Json.ReadAsync(context, Json.Contracts.ForkBody, new ForkBody()).ConfigureAwait(false);
-        if (body.Count is < 1 or > MostChildren) throw ProblemException.BadRequest($"'count' is a number from 1 to {MostChildren}, not {body.Count}.");
+        int count = body.Count ?? 1;
+        if (count is < 1 or > MostChildren) throw ProblemException.BadRequest($"'count' is a number from 1 to {MostChildren}, not {count}.");
         TimeSpan? timeout = body.TimeoutSeconds is { } seconds ? SandboxSpecs.Lifetime(seconds) : null;
         var metadata = body.Metadata is null ? null : SandboxSpecs.Metadata(body.Metadata);
         string tenant = Caller.Of(context).Id;
-        using var place = await admission.EnterAsync(tenant, body.Count, context.RequestAborted).ConfigureAwait(false);
-        var made = await host.ForkAsync(tenant, Id(context), body.Count, timeout, metadata, context.RequestAborted).ConfigureAwait(false);
+        using var place = await admission.EnterAsync(tenant, count, context.RequestAborted).ConfigureAwait(false);
+        var made = await host.ForkAsync(tenant, Id(context), count, timeout, metadata, context.RequestAborted).ConfigureAwait(false);
         context.Response.StatusCode = StatusCodes.Status201Created;
         await Json.WriteAsync(context, new ForkAnswer { Sandboxes = [.. made.Select(SandboxEndpoints.Answer)] }, Json.Contracts.ForkAnswer).ConfigureAwait(false);
     }

@@ -58,7 +58,7 @@ internal sealed class SandboxEndpoints(IDurableSandboxHost host, SandboxAdmissio
     {
         var body = await Json.ReadAsync(context, Json.Contracts.SandboxBody).ConfigureAwait(false);
         string tenant = Caller.Of(context).Id;
-        var spec = SandboxSpecs.Read(body, executor, settings);
+        var spec = SandboxSpecs.Read(tenant, body, executor, settings);
         using var place = await admission.EnterAsync(tenant, 1, context.RequestAborted).ConfigureAwait(false);
         var made = await host.CreateAsync(tenant, spec, context.RequestAborted).ConfigureAwait(false);
         context.Response.StatusCode = StatusCodes.Status201Created;

@@ -14,7 +14,7 @@ internal static class SandboxSpecs
 
     /// <summary>Checks it.</summary>
     /// <exception cref="ProblemException">It cannot be made so.</exception>
-    public static HostedSandboxSpec Read(SandboxBody body, Executor executor, ServerSettings settings)
+    public static HostedSandboxSpec Read(string tenant, SandboxBody body, Executor executor, ServerSettings settings)
     {
         bool ofTemplate = body.Template is not null || body.Language is not null;
         if ((ofTemplate ? 1 : 0) + (body.Image is null ? 0 : 1) + (body.Snapshot is null ? 0 : 1) > 1)
@@ -25,7 +25,7 @@ internal static class SandboxSpecs
         if (body.Mounts is { Count: > 0 }) throw ProblemException.BadRequest("'mounts': host directories cannot be shared with sandboxes. Upload what is needed: PUT /v1/sandboxes/{id}/files/archive takes a whole directory.");
         if (body.Limits?.MemoryMb is { } limit && body.MemoryMb is { } own && limit != own) throw ProblemException.BadRequest("'memory_mb' and 'limits.memory_mb' are the same limit: give one of them.");
         return new HostedSandboxSpec(
-            body.Image is null && body.Snapshot is null ? executor.TemplateOf(body.Template, body.Language, "") : "",
+            body.Image is null && body.Snapshot is null ? executor.TemplateOf(tenant, body.Template, body.Language, "") : "",
             executor.Memory(body.MemoryMb ?? body.Limits?.MemoryMb, ""),
             Lifetime(body.TimeoutSeconds ?? DefaultLifetime),
             Metadata(body.Metadata))

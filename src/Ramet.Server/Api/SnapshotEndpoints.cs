@@ -67,7 +67,7 @@ internal sealed class SnapshotEndpoints(IDurableSandboxHost host, SandboxAdmissi
         // It is tried out.
         using var place = await admission.EnterAsync(tenant, 1, context.RequestAborted).ConfigureAwait(false);
         // What is known of a sandbox beside its memory did not come along: the template is the file's own.
-        var spec = new HostedSandboxSpec(executor.TemplateOf(null, null, ""), executor.Memory(null, ""), TimeSpan.FromMinutes(5), SandboxSpecs.Metadata(null))
+        var spec = new HostedSandboxSpec(executor.TemplateOf(tenant, null, null, ""), executor.Memory(null, ""), TimeSpan.FromMinutes(5), SandboxSpecs.Metadata(null))
         {
             MaxCheckpoints = settings.Checkpoints, MaxCheckpointBytes = (long)settings.CheckpointMb << 20,
         };

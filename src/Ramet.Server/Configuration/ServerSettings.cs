@@ -102,6 +102,9 @@ public sealed class ServerSettings
     /// <summary>Snapshots of a key.</summary>
     public int KeySnapshots { get; set; } = 256;
 
+    /// <summary>Templates of a key's own.</summary>
+    public int KeyTemplates { get; set; } = 16;
+
     /// <summary>Days after which a paused sandbox is removed.</summary>
     public double PausedDays { get; set; } = 30;
 

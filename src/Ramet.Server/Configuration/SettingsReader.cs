@@ -54,6 +54,7 @@ public static class SettingsReader
         Whole("keys.sandboxes", "Live sandboxes of a key.", 0, 100000, (s, v) => s.KeySandboxes = v),
         Whole("keys.paused", "Paused sandboxes of a key.", 0, 1000000, (s, v) => s.KeyPaused = v),
         Whole("keys.snapshots", "Snapshots of a key.", 0, 1000000, (s, v) => s.KeySnapshots = v),
+        Whole("keys.templates", "Templates of a key's own; each that is used is in the server's memory.", 0, 1000000, (s, v) => s.KeyTemplates = v),
         Text("otlp.endpoint", "Where OTLP metrics go, such as http://localhost:4317.", (s, v) => s.OtlpEndpoint = v),
         Number("otlp.interval_seconds", "How often.", 1, 86400, (s, v) => s.OtlpIntervalSeconds = v),
     ];

@@ -1,0 +1,152 @@
+using System.Diagnostics;
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace Ramet.Server.Tests;
+
+/// <summary><c>ramet sandbox</c> as people and scripts use it, against a server.</summary>
+public sealed class CommandLineTests(Daemon daemon)
+{
+    [Fact]
+    public void A_sandbox_is_made_used_listed_and_removed()
+    {
+        string id = Done("create", "--metadata", "a=b", "-e", "WHO=me", "--timeout", "10m").Trim();
+        Assert.StartsWith("sb_", id, StringComparison.Ordinal);
+        Assert.Equal("", Done("run", id, "x = 41"));
+        Assert.Equal("hi\n42\n", Done("run", id, "print('hi')\nx + 1"));
+        var failed = Run(["run", id, "1 / 0"]);
+        Assert.Equal(1, failed.ExitCode);
+        Assert.Contains("ZeroDivisionError", failed.Stderr, StringComparison.Ordinal);
+        Assert.Contains(id, Done("ls"), StringComparison.Ordinal);
+        Assert.Equal("b", (string?)JsonNode.Parse(Done("get", id))!["metadata"]!["a"]);
+        Assert.True((long)JsonNode.Parse(Done("metrics", id))!["runs"]! >= 2);
+        Assert.Contains("created", Done("logs", id), StringComparison.Ordinal);
+        Done("rm", id);
+        var gone = Run(["get", id]);
+        Assert.Equal(2, gone.ExitCode);
+        Assert.Contains(id, gone.Stderr, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Exec_passes_streams_and_the_exit_code_on_byte_for_byte()
+    {
+        string id = Done("create").Trim();
+        byte[] input = [0, 255, 10, 13, .. Enumerable.Range(0, 200_000).Select(i => (byte)(i * 7))];
+        using (var process = Start(["exec", id, "sh", "-c", "cat; echo err >&2; exit 3"]))
+        {
+            var errors = process.StandardError.ReadToEndAsync();
+            var writing = Task.Run(() =>
+            {
+                process.StandardInput.BaseStream.Write(input);
+                process.StandardInput.Close();
+            });
+            using var output = new MemoryStream();
+            process.StandardOutput.BaseStream.CopyTo(output);
+            process.WaitForExit();
+            writing.Wait();
+            Assert.Equal(3, process.ExitCode);
+            Assert.Equal(input, output.ToArray());
+            Assert.Equal("err\n", errors.Result);
+        }
+
+        Assert.Equal("/tmp\nx\n", Done("exec", "-w", "/tmp", "-e", "A=x", id, "sh", "-c", "pwd; echo $A"));
+        Assert.Equal(2, Run(["exec", id]).ExitCode);
+        Done("rm", id);
+    }
+
+    [Fact]
+    public void Files_and_directories_are_copied_both_ways()
+    {
+        string directory = Directory.CreateTempSubdirectory("ramet-cp-").FullName;
+        try
+        {
+            string id = Done("create").Trim();
+            File.WriteAllText(Path.Combine(directory, "file"), "text");
+            Directory.CreateDirectory(Path.Combine(directory, "tree", "below"));
+            File.WriteAllBytes(Path.Combine(directory, "tree", "below", "bytes"), [0, 1, 255]);
+            Done("cp", Path.Combine(directory, "file"), $"{id}:/root/");
+            Assert.Equal("text", Done("cp", $"{id}:/root/file", "-"));
+            Done("cp", Path.Combine(directory, "tree"), $"{id}:/root/tree");
+            Assert.Equal("3\n", Done("exec", id, "sh", "-c", "wc -c </root/tree/below/bytes"));
+            Done("cp", $"{id}:/root/tree", Path.Combine(directory, "back"));
+            Assert.Equal([0, 1, 255], File.ReadAllBytes(Path.Combine(directory, "back", "below", "bytes")));
+            Assert.Equal(2, Run(["cp", Path.Combine(directory, "none"), $"{id}:/x"]).ExitCode);
+            Assert.Equal(2, Run(["cp", "a", "b"]).ExitCode);
+            Done("rm", id);
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void Points_of_a_sandbox_are_reached_from_the_command_line()
+    {
+        string file = Path.Combine(Path.GetTempPath(), $"ramet-saved-{Guid.NewGuid():n}");
+        try
+        {
+            string id = Done("create").Trim();
+            Done("run", id, "x = 1");
+            Done("checkpoint", id, "--name", "one");
+            Done("run", id, "x = 2\nopen('/root/new', 'w').write('n')");
+            string diff = Done("diff", id, "one");
+            Assert.Contains("+ /root/new (1 B)", diff, StringComparison.Ordinal);
+            Assert.Contains("memory:", diff, StringComparison.Ordinal);
+            Assert.Contains("one", Done("checkpoint", id, "--list"), StringComparison.Ordinal);
+            string[] children = Done("fork", id, "-n", "2").Split('\n', StringSplitOptions.RemoveEmptyEntries);
+            Assert.Equal(2, children.Length);
+            Assert.All(children, child => Assert.Equal("2\n", Done("run", child, "x")));
+            Done("rewind", id, "one");
+            Assert.Equal("1\n", Done("run", id, "x"));
+            Done("pause", id);
+            Assert.Equal(2, Run(["run", id, "x"]).ExitCode);
+            Done("resume", id);
+            string snapshot = Done("snapshot", id, "--name", "s").Trim();
+            Assert.Contains(snapshot, Done("snapshot", "--list"), StringComparison.Ordinal);
+            string fromSnapshot = Done("create", "--snapshot", snapshot).Trim();
+            Assert.Equal("1\n", Done("run", fromSnapshot, "x"));
+            Done("snapshot", "--delete", snapshot);
+            Done("save", id, file);
+            string restored = Done("restore", file).Trim();
+            Assert.Equal("1\n", Done("run", restored, "x"));
+            Done(["rm", id, .. children, fromSnapshot, restored]);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
+    public void Without_a_server_or_a_key_it_is_said_what_to_do()
+    {
+        var nobody = Launcher.Run(["sandbox", "ls", "--server", "127.0.0.1:1"]);
+        Assert.Equal(125, nobody.ExitCode);
+        Assert.Contains("ramet serve", nobody.Stderr, StringComparison.Ordinal);
+        var keyless = Launcher.Run(["sb", "ls", "--server", daemon.Server.Address.ToString()]);
+        Assert.Equal(2, keyless.ExitCode);
+        Assert.Contains("RAMET_API_KEY", keyless.Stderr, StringComparison.Ordinal);
+        Assert.Equal(2, Launcher.Run(["sb", "ls", "--server", "::::"]).ExitCode);
+    }
+
+    private string Done(params string[] arguments)
+    {
+        var outcome = Run(arguments);
+        Assert.True(outcome.ExitCode == 0, $"{string.Join(' ', arguments)}: {outcome.ExitCode}: {outcome.Stderr}{outcome.Stdout}");
+        return outcome.Stdout;
+    }
+
+    private Outcome Run(string[] arguments)
+    {
+        using var process = Start(arguments);
+        process.StandardInput.Close();
+        var stderr = process.StandardError.ReadToEndAsync();
+        string stdout = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return new Outcome(process.ExitCode, stdout, stderr.Result);
+    }
+
+    private Process Start(string[] arguments) => Launcher.Start(
+        ["sandbox", .. arguments], new Dictionary<string, string?> { ["RAMET_SERVER"] = daemon.Server.Address.ToString(), ["RAMET_API_KEY"] = daemon.Key });
+}
