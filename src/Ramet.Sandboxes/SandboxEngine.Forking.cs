@@ -81,6 +81,8 @@ public sealed partial class SandboxEngine
             });
             sandbox.Equip(machine);
             machine.Attach(snapshot.Template?.Memory, [snapshot.Image.Data], snapshot.Memory);
+            // Nothing runs in it, but a template that is frozen from it tells its forks of these.
+            foreach (var range in snapshot.ImageRanges) machine.Memory.TryAttachImage(range.Address, range.Length);
             sandbox.Equip(machine, Ramet.Kernel.Kernel.Load(sandbox.Ports(snapshot.Image), snapshot.State));
             return sandbox;
         }

@@ -28,7 +28,7 @@ public sealed class CommandLineTests(Daemon daemon)
     }
 
     [Fact]
-    public void Exec_passes_streams_and_the_exit_code_on_byte_for_byte()
+    public async Task Exec_passes_streams_and_the_exit_code_on_byte_for_byte()
     {
         string id = Done("create").Trim();
         byte[] input = [0, 255, 10, 13, .. Enumerable.Range(0, 200_000).Select(i => (byte)(i * 7))];
@@ -41,12 +41,12 @@ public sealed class CommandLineTests(Daemon daemon)
                 process.StandardInput.Close();
             });
             using var output = new MemoryStream();
-            process.StandardOutput.BaseStream.CopyTo(output);
-            process.WaitForExit();
-            writing.Wait();
+            await process.StandardOutput.BaseStream.CopyToAsync(output);
+            await process.WaitForExitAsync();
+            await writing;
             Assert.Equal(3, process.ExitCode);
             Assert.Equal(input, output.ToArray());
-            Assert.Equal("err\n", errors.Result);
+            Assert.Equal("err\n", await errors);
         }
 
         Assert.Equal("/tmp\nx\n", Done("exec", "-w", "/tmp", "-e", "A=x", id, "sh", "-c", "pwd; echo $A"));
@@ -128,6 +128,28 @@ public sealed class CommandLineTests(Daemon daemon)
         Assert.Equal(2, keyless.ExitCode);
         Assert.Contains("RAMET_API_KEY", keyless.Stderr, StringComparison.Ordinal);
         Assert.Equal(2, Launcher.Run(["sb", "ls", "--server", "::::"]).ExitCode);
+    }
+
+    [Fact]
+    public async Task Exec_of_the_command_line_runs_in_the_daemon_and_means_the_same()
+    {
+        var settings = new Dictionary<string, string?> { ["RAMET_SERVER"] = daemon.Server.Address.ToString(), ["RAMET_API_KEY"] = daemon.Key };
+        async Task<double> CountAsync() => (await daemon.Http.GetStringAsync("/v1/metrics")).Split('\n')
+            .Where(line => line.StartsWith("ramet_execs_total", StringComparison.Ordinal)).Sum(line => double.Parse(line.Split(' ')[^1], System.Globalization.CultureInfo.InvariantCulture));
+        double before = await CountAsync();
+        var printed = Launcher.Run(["exec", "import sys; print(sys.argv[1:]); print('err', file=sys.stderr); sys.exit(7)", "a", "b"], settings);
+        Assert.Equal((7, "['a', 'b']\n", "err\n"), (printed.ExitCode, printed.Stdout, printed.Stderr));
+        var late = Launcher.Run(["exec", "--timeout", "500ms", "print(1, flush=True)\nwhile True: pass"], settings);
+        Assert.Equal((124, "1\n"), (late.ExitCode, late.Stdout));
+        Assert.Contains("--timeout", late.Stderr, StringComparison.Ordinal);
+        var json = JsonNode.Parse(Launcher.Run(["exec", "--json", "import sys; sys.stdout.buffer.write(bytes([255, 10]))"], settings).Stdout)!;
+        Assert.Equal([255, 10], Convert.FromBase64String((string)json["stdout_base64"]!));
+        Assert.Equal(0, (int)json["exit_code"]!);
+        Assert.True((double)json["fork_time_ms"]! > 0);
+        Assert.True(await CountAsync() >= before + 3, "The daemon was not asked.");
+        // What a daemon does not know is done without it.
+        Assert.Contains("system calls", Launcher.Run(["exec", "--stats", "print(1)"], settings).Stderr, StringComparison.Ordinal);
+        Assert.Equal(2, Launcher.Run(["exec", "--template", "none", "1"], settings).ExitCode);
     }
 
     private string Done(params string[] arguments)

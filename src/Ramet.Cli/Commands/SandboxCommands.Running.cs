@@ -119,6 +119,7 @@ internal static partial class SandboxCommands
                 continue;
             }
 
+            if (name == "error") throw new UsageException(data.RootElement.GetProperty("detail").GetString() ?? "The sandbox was paused.");
             var end = data.RootElement.Deserialize(ContractsJson.Default.RunEnd)!;
             if (end.Value is { } value) StandardStream.Write(1, value + "\n");
             if (end.TimedOut) Message.Write("the code's time was over.");

@@ -57,6 +57,14 @@ public sealed partial class DurableSandboxHost : IDurableSandboxHost
     }
 
     /// <inheritdoc/>
+    public async IAsyncEnumerable<HostedEvent> ExecuteStreamAsync(string tenant, HostedExec exec, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(exec);
+        string template = await ResolveTemplateAsync(tenant, exec.Template, cancellationToken).ConfigureAwait(false);
+        await foreach (var next in _inner.ExecuteStreamAsync(tenant, exec with { Template = template }, cancellationToken).ConfigureAwait(false)) yield return next;
+    }
+
+    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         await _housekeeping.DisposeAsync().ConfigureAwait(false);

@@ -77,6 +77,9 @@ internal static class LiveMethod
     /// <summary>Answers with a handle to read the capture from.</summary>
     public const string Capture = "capture";
 
+    /// <summary>Events: code in a fork of its own.</summary>
+    public const string ExecStream = "exec-stream";
+
     /// <summary>After a capture that holds.</summary>
     public const string Release = "release";
 
@@ -126,6 +129,8 @@ internal sealed record LiveArguments
     public string Other { get; init; } = "";
 
     public uint Handle { get; init; }
+
+    public HostedExec? Exec { get; init; }
 
     public HostedCapture? Capture { get; init; }
 
@@ -191,6 +196,7 @@ internal sealed record ErrorAnswer(string Message, string Kind, Abi.Errno Error,
 [JsonSerializable(typeof(LiveArguments))]
 [JsonSerializable(typeof(LiveAnswer))]
 [JsonSerializable(typeof(EventMessage))]
+[JsonSerializable(typeof(HostedExecEnd))]
 [JsonSerializable(typeof(System.Text.Json.JsonElement))]
 [JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 internal sealed partial class WorkerJson : JsonSerializerContext;

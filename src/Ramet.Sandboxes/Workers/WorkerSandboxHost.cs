@@ -99,6 +99,24 @@ public sealed partial class WorkerSandboxHost : ICapturingSandboxHost
     }
 
     /// <inheritdoc/>
+    public async IAsyncEnumerable<HostedEvent> ExecuteStreamAsync(string tenant, HostedExec exec, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var template = FindTemplate(tenant, exec.Template);
+        var worker = await TakeAsync(tenant).ConfigureAwait(false);
+        Interlocked.Increment(ref _running);
+        try
+        {
+            await LoadAsync(worker, template).WaitAsync(cancellationToken).ConfigureAwait(false);
+            await foreach (var next in worker.StreamAsync(LiveMethod.ExecStream, new LiveArguments { Exec = exec }, cancellationToken).ConfigureAwait(false)) yield return next;
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _running);
+            Release(worker);
+        }
+    }
+
+    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         List<WorkerProcess> workers;

@@ -32,6 +32,8 @@ public sealed partial class WorkerServer
                 return Result(call, new LiveAnswer { Reason = await _host.WaitEndAsync(a.Id, token).ConfigureAwait(false) });
             case LiveMethod.Run:
                 return await StreamAsync(call, state, _host.RunAsync(Tenant, a.Id, Given(a.Run), token)).ConfigureAwait(false);
+            case LiveMethod.ExecStream:
+                return await StreamAsync(call, state, _host.ExecuteStreamAsync(Tenant, Given(a.Exec), token)).ConfigureAwait(false);
             case LiveMethod.StartProcess:
                 return Result(call, new LiveAnswer { Process = await _host.StartProcessAsync(Tenant, a.Id, Given(a.Program), token).ConfigureAwait(false) });
             case LiveMethod.ListProcesses:

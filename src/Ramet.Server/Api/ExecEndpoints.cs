@@ -14,8 +14,9 @@ internal sealed class ExecEndpoints(Executor executor, ServerSettings settings)
     /// <summary>Adds the endpoints.</summary>
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.Post("/v1/exec", ExecAsync, new Operation("exec", "Run code", "Runs code in a fresh fork of a template: a virtual machine in which the language has already started.")
+        routes.Post("/v1/exec", ExecAsync, new Operation("exec", "Run code", "Runs code in a fresh fork of a template: a virtual machine in which the language has already started. With Accept: text/event-stream output comes as it is printed (events stdout and stderr with text, then end with the answer, whose output is empty).")
         {
+            Query = [new("output", "string", "Of a stream: text, or base64 for bytes as they are. Default: text.")],
             Body = typeof(ExecBody),
             Answer = typeof(ExecAnswer),
             Scope = Scope.Exec,
@@ -33,7 +34,21 @@ internal sealed class ExecEndpoints(Executor executor, ServerSettings settings)
     private async Task ExecAsync(HttpContext context)
     {
         var body = await Json.ReadAsync(context, Json.Contracts.ExecBody).ConfigureAwait(false);
-        var answer = await executor.RunAsync(Caller.Of(context).Id, executor.Check(Caller.Of(context).Id, body), context.RequestAborted).ConfigureAwait(false);
+        string tenant = Caller.Of(context).Id;
+        var exec = executor.Check(tenant, body);
+        if (EventStream.IsWanted(context.Request))
+        {
+            bool raw = context.Request.Query["output"].ToString() switch
+            {
+                "" or "text" => false,
+                "base64" => true,
+                _ => throw ProblemException.BadRequest("'output' is text or base64."),
+            };
+            await executor.StreamAsync(context, tenant, exec, raw).ConfigureAwait(false);
+            return;
+        }
+
+        var answer = await executor.RunAsync(tenant, exec, context.RequestAborted).ConfigureAwait(false);
         await Json.WriteAsync(context, answer, Json.Contracts.ExecAnswer).ConfigureAwait(false);
     }
 

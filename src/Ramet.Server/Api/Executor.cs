@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text;
 using System.Text.Unicode;
+using Microsoft.AspNetCore.Http;
 using Ramet.Contracts;
 using Ramet.Images.Specs;
 using Ramet.Sandboxes;
@@ -16,6 +17,9 @@ namespace Ramet.Server.Api;
 internal sealed class Executor(IDurableSandboxHost host, FairGate gate, ServerMetrics metrics, ServerSettings settings)
 {
     private const int MostFiles = 1000;
+
+    /// <summary>How much more than <c>limits.output_mb</c> may be printed when it is streamed.</summary>
+    private const int StreamFactor = 4;
 
     /// <summary>Other names of languages.</summary>
     private static readonly Dictionary<string, string> s_aliases = new(StringComparer.OrdinalIgnoreCase) { ["python3"] = "python", ["py"] = "python", ["javascript"] = "node", ["js"] = "node" };
@@ -72,6 +76,22 @@ internal sealed class Executor(IDurableSandboxHost host, FairGate gate, ServerMe
 
         metrics.OnExec(exec.Template, result.End, result.ForkNanoseconds / 1e9, result.ExecNanoseconds / 1e9);
         return Answer(result, exec);
+    }
+
+    /// <summary>Runs it when its turn comes, and streams what it prints.</summary>
+    public async Task StreamAsync(HttpContext context, string tenant, HostedExec exec, bool raw)
+    {
+        // Nothing of it is kept, so that there may be more.
+        exec = exec with { MaxOutputBytes = exec.MaxOutputBytes * StreamFactor };
+        using var turn = await EnterAsync(tenant, context.RequestAborted).ConfigureAwait(false);
+        var events = host.ExecuteStreamAsync(tenant, exec, context.RequestAborted).GetAsyncEnumerator(context.RequestAborted);
+        await using var disposal = events.ConfigureAwait(false);
+        var stream = await EventStream.BeginAsync(context).ConfigureAwait(false);
+        var last = await stream.PumpAsync(events, raw).ConfigureAwait(false);
+        var end = HostedExecEnd.Parse(last.Details);
+        metrics.OnExec(exec.Template, end.End, end.ForkNanoseconds / 1e9, end.ExecNanoseconds / 1e9);
+        var answer = Answer(new HostedExecResult(end.End, last.ExitCode, [], [], end.Message, end.ForkNanoseconds, end.ExecNanoseconds), exec);
+        await stream.WriteAsync("end", answer, Json.Contracts.ExecAnswer).ConfigureAwait(false);
     }
 
     /// <summary>Waits for a turn, which is over when what this gives is disposed.</summary>

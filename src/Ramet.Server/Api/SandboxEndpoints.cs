@@ -45,7 +45,7 @@ internal sealed class SandboxEndpoints(IDurableSandboxHost host, SandboxAdmissio
         });
         routes.Post("/v1/sandboxes/{id}/run", RunAsync, new Operation(
             "runInSandbox", "Run code in the warm interpreter",
-            "Names stay defined from run to run; one run at a time. With Accept: text/event-stream the output comes as it is printed (events stdout and stderr with text, then end).")
+            "Names stay defined from run to run; one run at a time. With Accept: text/event-stream the output comes as it is printed (events stdout and stderr with text, then end; or error, a problem, when the sandbox is paused or rewound meanwhile).")
         {
             Body = typeof(RunBody), Answer = typeof(RunAnswer), Scope = Scope.Sandboxes, Tag = Tag,
         });
@@ -118,16 +118,28 @@ internal sealed class SandboxEndpoints(IDurableSandboxHost host, SandboxAdmissio
         long started = Stopwatch.GetTimestamp();
         var run = new HostedRun(body.Code, TimeSpan.FromSeconds(executor.Seconds(body.TimeoutSeconds, "")), body.Env, body.Cwd);
         string tenant = Caller.Of(context).Id;
-        // Found out before it waits for its turn: whoever names a sandbox that is not there is told at once.
-        await host.GetAsync(tenant, IdOf(context), context.RequestAborted).ConfigureAwait(false);
+        // Found out before it waits for its turn, and before a stream begins: whoever names a sandbox that cannot run code is told at once.
+        var sandbox = await host.GetAsync(tenant, IdOf(context), context.RequestAborted).ConfigureAwait(false);
+        if (sandbox is { IsPaused: true, IsPausedAutomatically: false }) throw new SandboxConflictException($"The sandbox is paused. Resume it first: POST /v1/sandboxes/{sandbox.Id}/resume");
+        if (sandbox.Image is { } image) throw new SandboxConflictException($"The sandbox was made from image '{image}', in which no interpreter waits for code. Start a program in it as a process, or make a sandbox from a template.");
         using var turn = await executor.EnterAsync(tenant, context.RequestAborted).ConfigureAwait(false);
         var events = host.RunAsync(tenant, IdOf(context), run, context.RequestAborted).GetAsyncEnumerator(context.RequestAborted);
         await using var disposal = events.ConfigureAwait(false);
         if (EventStream.IsWanted(context.Request))
         {
             var stream = await EventStream.BeginAsync(context).ConfigureAwait(false);
-            var end = await stream.PumpAsync(events).ConfigureAwait(false);
-            await stream.WriteAsync("end", End(end, started), Json.Contracts.RunEnd).ConfigureAwait(false);
+            try
+            {
+                var end = await stream.PumpAsync(events).ConfigureAwait(false);
+                await stream.WriteAsync("end", End(end, started), Json.Contracts.RunEnd).ConfigureAwait(false);
+            }
+            catch (SandboxConflictException e)
+            {
+                // It was paused or rewound meanwhile: the answer has begun, so it is told in it.
+                var problem = new Problem { Type = "about:blank", Title = "Not in this state", Status = 409, Detail = e.Message, Error = e.Message, RequestId = RequestId.Of(context) };
+                await stream.WriteAsync("error", problem, Json.Contracts.Problem).ConfigureAwait(false);
+            }
+
             return;
         }
 
