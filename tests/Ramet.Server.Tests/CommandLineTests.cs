@@ -152,6 +152,49 @@ public sealed class CommandLineTests(Daemon daemon)
         Assert.Equal(2, Launcher.Run(["exec", "--template", "none", "1"], settings).ExitCode);
     }
 
+    [Fact]
+    public void A_template_is_built_on_another_with_a_script_and_of_a_sandbox()
+    {
+        string name = "t" + Guid.NewGuid().ToString("n"), script = Path.Combine(Path.GetTempPath(), name + ".py");
+        var settings = new Dictionary<string, string?> { ["RAMET_SERVER"] = daemon.Server.Address.ToString(), ["RAMET_API_KEY"] = daemon.Key };
+        try
+        {
+            File.WriteAllText(script, "import statistics\nvalue = 40\nopen('/root/f', 'w').write('file')");
+            var built = Launcher.Run(["template", "build", name, "--from", "python", "--script", script]);
+            Assert.True(built.ExitCode == 0, built.Stderr);
+            Assert.Contains(" s:", built.Stderr, StringComparison.Ordinal);
+            Assert.Equal("42 file\n", Launcher.Run(["exec", "--template", name, "print(value + 2, open('/root/f').read())"]).Stdout);
+            // On that.
+            File.WriteAllText(script, "value += 1");
+            Assert.Equal(0, Launcher.Run(["template", "build", name + "b", "--from", name, "--script", script]).ExitCode);
+            Assert.Equal("41\n", Launcher.Run(["exec", "--template", name + "b", "print(value)"]).Stdout);
+            // Forks are as different as those of other templates.
+            string[] random = [.. Enumerable.Range(0, 3).Select(_ => Launcher.Run(["exec", "--template", name, "import random, os; print(random.random(), os.urandom(4).hex())"]).Stdout)];
+            Assert.Equal(3, random.Distinct(StringComparer.Ordinal).Count());
+            File.WriteAllText(script, "raise ValueError('not today')");
+            var failed = Launcher.Run(["template", "build", name + "c", "--from", "python", "--script", script]);
+            Assert.Equal(125, failed.ExitCode);
+            Assert.Contains("not today", failed.Stderr, StringComparison.Ordinal);
+            Assert.Equal(2, Launcher.Run(["exec", "--template", name + "c", "1"]).ExitCode);
+            Assert.Equal(2, Launcher.Run(["template", "build", name, "--from", "python"]).ExitCode);
+            Assert.NotEqual(0, Launcher.Run(["template", "build", "python", "--from", "node", "--script", script]).ExitCode);
+
+            string id = Done("create").Trim();
+            Done("run", id, "x = 'of a sandbox'");
+            var made = Launcher.Run(["template", "build", "own-" + name, "--from-sandbox", id], settings);
+            Assert.True(made.ExitCode == 0, made.Stderr);
+            string forked = Done("create", "--template", "own-" + name).Trim();
+            Assert.Equal("of a sandbox\n", Done("run", forked, "print(x)"));
+            Assert.Equal("of a sandbox\n", Launcher.Run(["exec", "--template", "own-" + name, "print(x)"], settings).Stdout);
+            Done("rm", id, forked);
+        }
+        finally
+        {
+            File.Delete(script);
+            Launcher.Run(["template", "rm", name, name + "b"]);
+        }
+    }
+
     private string Done(params string[] arguments)
     {
         var outcome = Run(arguments);

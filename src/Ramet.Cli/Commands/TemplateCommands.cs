@@ -53,12 +53,20 @@ internal static class TemplateCommands
                 ("echo 'import sqlite3, http.server' >warm.py && ramet template build mine --from python --script warm.py && ramet exec --template mine 'print(sqlite3)'", "A template on another."),
             ],
         };
+        var sandbox = new Option<string?>("--from-sandbox") { Description = "Makes it of a sandbox of a running daemon, as it is. It is the key's own, and known to that daemon.", HelpName = "ID" };
+        var server = new Option<string?>("--server") { Description = "The daemon of --from-sandbox. Else RAMET_SERVER, the daemon of the data directory, 127.0.0.1:8080.", HelpName = "ADDRESS" };
         command.Arguments.Add(name);
-        foreach (var option in (Option[])[from, script, image]) command.Options.Add(option);
+        foreach (var option in (Option[])[from, script, image, sandbox, server]) command.Options.Add(option);
         command.SetAction(parse =>
         {
             string wanted = parse.GetValue(name)!;
             string? below = parse.GetValue(from), file = parse.GetValue(script);
+            if (parse.GetValue(sandbox) is { } id)
+            {
+                if (below is not null || file is not null) throw new UsageException("a template is built on a template (--from, --script) or of a sandbox (--from-sandbox), not both.");
+                return BuildFromSandbox(Remote.DaemonAddress.Find(parse.GetValue(server), globals.DataDirectory(parse)), wanted, id);
+            }
+
             if ((below is null) != (file is null)) throw new UsageException("--from and --script go together: a template on another is what a script has made of a fork of it.");
             if (below is null && parse.GetValue(image) is not null) throw new UsageException("--image goes with --from and --script.");
             string? code = file is null ? null : ReadScript(file);
@@ -74,6 +82,15 @@ internal static class TemplateCommands
             return 0;
         });
         return command;
+    }
+
+    private static int BuildFromSandbox(Remote.DaemonAddress address, string name, string sandbox)
+    {
+        using var daemon = new Remote.Daemon(address);
+        var made = daemon.Post("v1/templates", new Contracts.TemplateBody { Name = name, Sandbox = sandbox }, Contracts.ContractsJson.Default.TemplateBody, Contracts.ContractsJson.Default.TemplateAnswer);
+        Message.Write(string.Create(
+            CultureInfo.InvariantCulture, $"template '{made.Name}' is ready in the daemon after {(made.BuildMs ?? 0) / 1000:0.00} s: {ByteSize.Format(made.SizeBytes ?? 0)}. Use it there: ramet sandbox create --template {made.Name}"));
+        return 0;
     }
 
     private static string ReadScript(string path)
