@@ -252,8 +252,8 @@ public sealed class MemoryTests : IDisposable
             var small = Faults(Guest.Data);
             var one = Faults(large);
             TestContext.Current.TestOutputHelper?.WriteLine($"{small} faults with small pages, {one} with a large one");
-            Assert.True(small >= 512);
-            Assert.True(one < 10, $"{one} faults");
+            // With nested paging the host's large page is enough.
+            Assert.True(one <= small && one < 10, $"{one} faults instead of {small}");
         }
         finally
         {
