@@ -44,6 +44,9 @@ public sealed partial class Sandbox : IRunnerSink
         return System.Text.Encoding.UTF8.GetString(_output.GetBytes(1));
     }
 
+    /// <summary>What was printed so far to stdout (1) or stderr (2), and not given to a receiver.</summary>
+    internal byte[] Printed(int stream) => _output.GetBytes(stream);
+
     private Template? _hotPages;
 
     /// <summary>The template whose hot pages the sandbox will write, and has not been given yet.</summary>

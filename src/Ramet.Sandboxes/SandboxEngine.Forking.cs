@@ -67,6 +67,32 @@ public sealed partial class SandboxEngine
         }
     }
 
+    /// <summary>A sandbox at the moment of a snapshot, to be looked at: nothing of it ever runs.</summary>
+    internal Sandbox OpenStill(SandboxSnapshot snapshot)
+    {
+        var sandbox = new Sandbox(this) { Origin = (snapshot.Template, snapshot.Image), Base = snapshot.AddUser() };
+        try
+        {
+            var machine = VirtualMachine.Prepare(Device, new VirtualMachineOptions
+            {
+                MemoryLimit = Math.Max(MemoryLimit(snapshot.Options), snapshot.Memory.Size),
+                MaxVcpus = snapshot.Options.VirtualCpus,
+                TemplateLength = snapshot.Template?.Memory.Length ?? 0,
+            });
+            sandbox.Equip(machine);
+            machine.Attach(snapshot.Template?.Memory, [snapshot.Image.Data], snapshot.Memory);
+            // Nothing runs in it, but a template that is frozen from it tells its forks of these.
+            foreach (var range in snapshot.ImageRanges) machine.Memory.TryAttachImage(range.Address, range.Length);
+            sandbox.Equip(machine, Ramet.Kernel.Kernel.Load(sandbox.Ports(snapshot.Image), snapshot.State));
+            return sandbox;
+        }
+        catch
+        {
+            sandbox.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Forks a template, has its runner execute code, and waits for the end of it, on the caller's thread.</summary>
     public ExecResult Execute(Template template, ExecRequest request, SandboxOptions options) =>
         Execute(() => Fork(template, options, driven: true, options.MemoryBytes, runsSoon: true), request);

@@ -101,6 +101,28 @@ public sealed partial class SandboxEngine : IDisposable
         }
     }
 
+    /// <summary>A sandbox of an image in which nothing runs yet, and which lives on when nothing does: programs are started by <see cref="Kernel.Kernel.Spawn"/>.</summary>
+    internal Sandbox StartEmpty(ImageLayer image, SandboxOptions options)
+    {
+        var sandbox = new Sandbox(this) { Origin = (null, image) };
+        try
+        {
+            sandbox.Equip(VirtualMachine.Create(Device, new VirtualMachineOptions
+            {
+                MemoryLimit = MemoryLimit(options),
+                MaxVcpus = options.VirtualCpus,
+                Images = [image.Data],
+            }));
+            sandbox.Open(options, driven: false, Kernel.Kernel.Create(sandbox.Ports(image), options.ToLimits()));
+            return sandbox;
+        }
+        catch
+        {
+            sandbox.Dispose();
+            throw;
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -14,6 +14,7 @@ internal static class SavedSandboxFile
     private const ulong Magic = 0x31_58_42_44_4E_41_53_7F; // "\x7FSANDBX1"
     private const int HeaderSize = 64;
     private const int PageSize = 4096;
+    private const int PieceSize = 1 << 20;
 
     /// <summary>Writes a snapshot. Whatever happens meanwhile, the path holds either what it held before or all of the new file.</summary>
     /// <exception cref="HostException">The file cannot be written.</exception>
@@ -41,17 +42,19 @@ internal static class SavedSandboxFile
 
     /// <summary>The description of a saved sandbox.</summary>
     /// <exception cref="SnapshotDamagedException">The file is not what was written.</exception>
+    public static SavedSandbox ReadDescription(string path, MappedFile mapped) => Parse(path, mapped).Description;
+
+    /// <inheritdoc cref="ReadDescription(string, MappedFile)"/>
     public static SavedSandbox ReadDescription(string path)
     {
         using var mapped = MappedFile.Open(path);
-        return Parse(path, mapped).Description;
+        return ReadDescription(path, mapped);
     }
 
     /// <summary>Loads a saved sandbox: its description, memory in a sealed memory file, and kernel state.</summary>
     /// <exception cref="SnapshotDamagedException">The file is not what was written.</exception>
-    public static (SavedSandbox Description, MemoryDelta Memory, byte[] State) Read(string path)
+    public static (SavedSandbox Description, MemoryDelta Memory, byte[] State) Read(string path, MappedFile mapped)
     {
-        using var mapped = MappedFile.Open(path);
         var (description, stateOffset, stateLength, dataOffset, expected) = Parse(path, mapped);
         uint checksum = Crc32C.Append(~0u, mapped.GetSpan(HeaderSize, (int)(dataOffset - HeaderSize)));
         byte[] state = mapped.GetSpan(stateOffset, stateLength).ToArray();
@@ -82,23 +85,32 @@ internal static class SavedSandboxFile
 
     private static void WriteTo(FileDescriptor file, SavedSandbox description, MemoryDelta memory, ReadOnlySpan<byte> state)
     {
+        using var mapped = new MappedFile(memory.File, isSealed: true);
+        byte[] head = MakeHead(description, mapped, state);
+        file.WriteAllAt(head, 0);
+        for (long done = 0; done < mapped.Length; done += PieceSize)
+            file.WriteAllAt(mapped.GetSpan(done, (int)Math.Min(PieceSize, mapped.Length - done)), head.Length + done);
+    }
+
+    /// <summary>All of the file before the pages.</summary>
+    public static byte[] MakeHead(SavedSandbox description, MappedFile mapped, ReadOnlySpan<byte> state)
+    {
         byte[] json = JsonSerializer.SerializeToUtf8Bytes(description, SavedSandboxJson.Default.SavedSandbox);
         long dataOffset = DataOffset(json.Length, state.Length);
-        byte[] head = new byte[dataOffset - HeaderSize];
-        json.CopyTo(head, 0);
-        state.CopyTo(head.AsSpan(json.Length));
-        uint checksum = Crc32C.Append(~0u, head);
-        file.WriteAllAt(head, HeaderSize);
-        using var mapped = new MappedFile(memory.File, isSealed: true);
-        checksum = Crc32C.AppendCopy(checksum, mapped, 0, mapped.Length, file, dataOffset);
-        byte[] header = new byte[HeaderSize];
+        byte[] head = new byte[dataOffset];
+        json.CopyTo(head, HeaderSize);
+        state.CopyTo(head.AsSpan(HeaderSize + json.Length));
+        uint checksum = Crc32C.Append(~0u, head.AsSpan(HeaderSize));
+        for (long done = 0; done < mapped.Length; done += PieceSize)
+            checksum = Crc32C.Append(checksum, mapped.GetSpan(done, (int)Math.Min(PieceSize, mapped.Length - done)));
+        var header = head.AsSpan(0, HeaderSize);
         BinaryPrimitives.WriteUInt64LittleEndian(header, Magic);
-        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(8), checksum);
-        BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(12), json.Length);
-        BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(16), state.Length);
-        BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(24), dataOffset + mapped.Length);
-        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(32), Crc32C.Append(~0u, header.AsSpan(0, 32)));
-        file.WriteAllAt(header, 0);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[8..], checksum);
+        BinaryPrimitives.WriteInt32LittleEndian(header[12..], json.Length);
+        BinaryPrimitives.WriteInt32LittleEndian(header[16..], state.Length);
+        BinaryPrimitives.WriteInt64LittleEndian(header[24..], dataOffset + mapped.Length);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[32..], Crc32C.Append(~0u, header[..32]));
+        return head;
     }
 
     private static long DataOffset(long jsonLength, long stateLength) => (HeaderSize + jsonLength + stateLength + PageSize - 1) & ~(long)(PageSize - 1);

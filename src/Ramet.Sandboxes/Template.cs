@@ -45,6 +45,9 @@ public sealed record TemplateManifest
     /// <summary>Ranges of RAM that runs of typical code write: they are backed by the host in advance, before code runs.</summary>
     public required IReadOnlyList<MemoryRange> HotRanges { get; init; }
 
+    /// <summary>The template that it was built on, with the script beside the manifest; null: it is a built-in one.</summary>
+    public string? From { get; init; }
+
     /// <summary>How long the build took, ms.</summary>
     public required long BuildMilliseconds { get; init; }
 

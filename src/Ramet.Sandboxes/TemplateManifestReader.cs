@@ -12,7 +12,7 @@ internal static class TemplateManifestReader
     /// <exception cref="JsonException">It is not one.</exception>
     public static TemplateManifest Read(ReadOnlySpan<byte> json)
     {
-        string? name = null, runtime = null, image = null, imageId = null, fingerprint = null, id = null;
+        string? name = null, runtime = null, image = null, imageId = null, fingerprint = null, id = null, from = null;
         long memory = -1, used = -1, state = -1, build = -1;
         DateTimeOffset? created = null;
         List<MemoryRange>? imageRanges = null, hotRanges = null;
@@ -32,6 +32,7 @@ internal static class TemplateManifestReader
                     case "image": image = reader.GetString(); break;
                     case "image_id": imageId = reader.GetString(); break;
                     case "fingerprint": fingerprint = reader.GetString(); break;
+                    case "from": from = reader.GetString(); break;
                     case "id": id = reader.GetString(); break;
                     case "created": created = reader.GetDateTimeOffset(); break;
                     case "memory_bytes": memory = reader.GetInt64(); break;
@@ -67,6 +68,7 @@ internal static class TemplateManifestReader
             UsedBytes = used,
             StateBytes = state,
             Id = id,
+            From = from,
             ImageRanges = imageRanges,
             LargeImagePages = largePages,
             HotRanges = hotRanges,

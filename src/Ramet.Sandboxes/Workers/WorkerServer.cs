@@ -120,7 +120,7 @@ public sealed partial class WorkerServer : IDisposable
         {
             // What derives from it too: the caller looks at no more than this.
             OperationCanceledException => nameof(OperationCanceledException),
-            HostedFileException or SandboxGoneException or ProcessGoneException or TemplateNotFoundException => exception.GetType().Name,
+            HostedFileException or SandboxGoneException or ProcessGoneException or TemplateNotFoundException or SandboxConflictException or CheckpointGoneException => exception.GetType().Name,
             SandboxException => nameof(SandboxException),
             _ => exception.GetType().Name,
         };
