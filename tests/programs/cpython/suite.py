@@ -1,7 +1,8 @@
+#!/usr/bin/env python3
 """Runs modules of CPython's regression suite, in a sandbox or on the bare machine, and says how each test ended; see README.md.
 
 usage: suite.py run MODULE...            a line "test ok|skipped|failed" for each test, and "MODULE ended STATUS" for each module
-       suite.py check MODULE...          runs them and compares with bare-results.txt and expected-failures.txt
+       suite.py check [full|MODULE...]   runs them, or those of quick.txt or modules.txt, and compares with bare-results.txt and expected-failures.txt
        suite.py difference BARE HERE     compares two outputs of "run": what is ok in the first must be ok in the second
 """
 import collections
@@ -109,7 +110,8 @@ if __name__ == "__main__":
         case ["run", *names] if names:
             run(names)
         case ["check", *names]:
-            sys.exit(check(names or " ".join(read_lines("quick.txt")).split()))
+            source = "modules.txt" if names == ["full"] else "quick.txt"
+            sys.exit(check(names if names and names != ["full"] else " ".join(read_lines(source)).split()))
         case ["difference", first, second]:
             sys.exit(difference(first, second))
         case _:
