@@ -144,6 +144,7 @@ public sealed partial class Kernel
     internal void OnProcessEnded(Process process)
     {
         SystemV.OnProcessEnded(process);
+        HostStreams.RemoveSpawned(process.Pid);
         Host.OnProcessEnded(process.Pid, process.ExitStatus);
         if (process == MainProcess) End(process.ExitStatus);
     }
