@@ -16,6 +16,8 @@ import xml.etree.ElementTree
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MODULE_SECONDS = 280
+# Tests that hang now and then wherever they run: CPython 3.11's daemon threads at the end of the interpreter.
+UNSTABLE = {"test_threading": ["*.test_4_daemon_threads"]}
 
 
 def run_module(module):
@@ -23,7 +25,10 @@ def run_module(module):
     environment = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/root", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
     with tempfile.TemporaryDirectory() as directory:
         report = os.path.join(directory, "results.xml")
-        command = [sys.executable, "-m", "test", "-W", "--timeout", str(MODULE_SECONDS), "--junit-xml", report, module]
+        command = [sys.executable, "-m", "test", "-W", "--timeout", str(MODULE_SECONDS), "--junit-xml", report]
+        for pattern in UNSTABLE.get(module, []):
+            command += ["--ignore", pattern]
+        command.append(module)
         ended = subprocess.run(command, cwd=directory, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         results = read_report(report) if os.path.exists(report) else {}
     if ended.returncode != 0:
