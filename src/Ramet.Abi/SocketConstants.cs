@@ -34,6 +34,7 @@ public enum SocketLevel
     SOL_TCP = 6,
     SOL_UDP = 17,
     SOL_IPV6 = 41,
+    SOL_UDPLITE = 136,
     SOL_RAW = 255,
     SOL_NETLINK = 270,
 }

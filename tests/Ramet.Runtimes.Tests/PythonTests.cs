@@ -19,12 +19,15 @@ public class PythonTests(RametCli ramet)
         Assert.Equal("hello wheel\ngreeter    1.2.3\n1 failed, 3 passed\n", outcome.Output);
     }
 
-    /// <summary>The modules of tests/programs/cpython/quick.txt; all: <c>sh run.sh full</c> there.</summary>
+    /// <summary>
+    /// The modules of tests/programs/cpython/quick.txt (all: <c>python3 suite.py check full</c> there): what passes on the bare machine passes here, and the list of what
+    /// does not yet only shrinks.
+    /// </summary>
     [Fact]
-    public void Modules_of_CPythons_regression_suite_pass()
+    public void Modules_of_CPythons_regression_suite_pass_as_on_the_bare_machine()
     {
-        var outcome = ramet.Run("python-full", "cpython", "sh", "run.sh");
+        var outcome = ramet.Run("python-full", "cpython", "python3", "suite.py", "check");
         Assert.True(outcome.ExitCode == 0, outcome.Output + outcome.Error);
-        Assert.Contains("Tests result: SUCCESS", outcome.Output, StringComparison.Ordinal);
+        Assert.EndsWith("Tests result: SUCCESS\n", outcome.Output, StringComparison.Ordinal);
     }
 }

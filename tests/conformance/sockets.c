@@ -755,3 +755,98 @@ CASE(tcp_select_reports_urgent_data_as_an_exception)
     CHECK_EQ(select(fds[1] + 1, NULL, NULL, &exceptions, &time), 1);
     CHECK(FD_ISSET(fds[1], &exceptions));
 }
+
+/* Receives a datagram; the data of the ancillary message of this kind, or NULL. */
+static void *receive_control(int fd, int level, int type)
+{
+    static char control[256];
+    char bytes[64];
+    struct iovec vector = { bytes, sizeof bytes };
+    struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control };
+    CHECK_EQ(recvmsg(fd, &message, 0), 1);
+    CHECK_EQ(message.msg_flags, 0);
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header))
+        if (header->cmsg_level == level && header->cmsg_type == type) return CMSG_DATA(header);
+    return NULL;
+}
+
+CASE(udp_tells_what_the_header_said)
+{
+    int receiver = OK(socket(AF_INET, SOCK_DGRAM, 0)), sender = OK(socket(AF_INET, SOCK_DGRAM, 0)), on = 1, hops = 33, kind = 0x10;
+    struct sockaddr_in address = loopback(0);
+    socklen_t length = sizeof address;
+    OK(bind(receiver, ADDRESS(address)));
+    OK(getsockname(receiver, (struct sockaddr *)&address, &length));
+    CHECK_EQ(sendto(sender, "x", 1, 0, ADDRESS(address)), 1);
+    CHECK(receive_control(receiver, IPPROTO_IP, IP_PKTINFO) == NULL);
+    OK(setsockopt(receiver, IPPROTO_IP, IP_PKTINFO, &on, sizeof on));
+    OK(setsockopt(receiver, IPPROTO_IP, IP_RECVTTL, &on, sizeof on));
+    OK(setsockopt(receiver, IPPROTO_IP, IP_RECVTOS, &on, sizeof on));
+    CHECK_EQ(sendto(sender, "x", 1, 0, ADDRESS(address)), 1);
+    struct in_pktinfo *info = receive_control(receiver, IPPROTO_IP, IP_PKTINFO);
+    CHECK(info != NULL);
+    CHECK_EQ(info->ipi_ifindex, 1);
+    CHECK_EQ(ntohl(info->ipi_addr.s_addr), INADDR_LOOPBACK);
+    OK(setsockopt(sender, IPPROTO_IP, IP_TTL, &hops, sizeof hops));
+    CHECK_EQ(sendto(sender, "x", 1, 0, ADDRESS(address)), 1);
+    CHECK_EQ(*(int *)receive_control(receiver, IPPROTO_IP, IP_TTL), 33);
+    OK(setsockopt(sender, IPPROTO_IP, IP_TOS, &kind, sizeof kind));
+    CHECK_EQ(sendto(sender, "x", 1, 0, ADDRESS(address)), 1);
+    CHECK_EQ(*(unsigned char *)receive_control(receiver, IPPROTO_IP, IP_TOS), 0x10);
+}
+
+CASE(udp6_hop_limit_and_traffic_class_of_one_datagram)
+{
+    int receiver = OK(socket(AF_INET6, SOCK_DGRAM, 0)), sender = OK(socket(AF_INET6, SOCK_DGRAM, 0)), on = 1;
+    struct sockaddr_in6 address = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+    socklen_t length = sizeof address;
+    OK(bind(receiver, ADDRESS(address)));
+    OK(getsockname(receiver, (struct sockaddr *)&address, &length));
+    OK(setsockopt(receiver, IPPROTO_IPV6, 51 /* IPV6_RECVHOPLIMIT */, &on, sizeof on));
+    OK(setsockopt(receiver, IPPROTO_IPV6, 66 /* IPV6_RECVTCLASS */, &on, sizeof on));
+    OK(setsockopt(receiver, IPPROTO_IPV6, 49 /* IPV6_RECVPKTINFO */, &on, sizeof on));
+    CHECK_EQ(sendto(sender, "x", 1, 0, ADDRESS(address)), 1);
+    CHECK_EQ(*(int *)receive_control(receiver, IPPROTO_IPV6, 52), 64);
+    char control[CMSG_SPACE(sizeof(int))] = { 0 };
+    char byte = 'x';
+    struct iovec vector = { &byte, 1 };
+    struct msghdr message = { .msg_name = &address, .msg_namelen = sizeof address, .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control };
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    *header = (struct cmsghdr) { .cmsg_level = IPPROTO_IPV6, .cmsg_type = 52, .cmsg_len = CMSG_LEN(sizeof(int)) };
+    *(int *)CMSG_DATA(header) = 9;
+    CHECK_EQ(sendmsg(sender, &message, 0), 1);
+    CHECK_EQ(*(int *)receive_control(receiver, IPPROTO_IPV6, 52), 9);
+    header->cmsg_type = 67;
+    *(int *)CMSG_DATA(header) = 0x20;
+    CHECK_EQ(sendmsg(sender, &message, 0), 1);
+    CHECK_EQ(*(int *)receive_control(receiver, IPPROTO_IPV6, 67), 0x20);
+    *(int *)CMSG_DATA(header) = 256;
+    CHECK_ERRNO(sendmsg(sender, &message, 0), EINVAL);
+    *(int *)CMSG_DATA(header) = 0;
+    CHECK_EQ(sendmsg(sender, &message, 0), 1);
+    unsigned char *info = receive_control(receiver, IPPROTO_IPV6, 50);
+    CHECK(info != NULL);
+    CHECK_EQ(info[15], 1);
+    CHECK_EQ(*(int *)(info + 16), 1);
+}
+
+CASE(udplite_has_ports_of_its_own)
+{
+    int receiver = socket(AF_INET, SOCK_DGRAM, 136), coverage = 20;
+    if (receiver < 0 && errno == EPROTONOSUPPORT) SKIP("no UDP-Lite in this kernel");
+    int sender = OK(socket(AF_INET, SOCK_DGRAM, 136)), udp = OK(socket(AF_INET, SOCK_DGRAM, 0));
+    struct sockaddr_in address = loopback(0);
+    socklen_t length = sizeof address;
+    OK(bind(receiver, ADDRESS(address)));
+    OK(getsockname(receiver, (struct sockaddr *)&address, &length));
+    OK(bind(udp, ADDRESS(address)));
+    OK(setsockopt(sender, 136, 10, &coverage, sizeof coverage));
+    length = sizeof coverage;
+    coverage = 0;
+    OK(getsockopt(sender, 136, 10, &coverage, &length));
+    CHECK_EQ(coverage, 20);
+    CHECK_EQ(sendto(sender, "x", 1, 0, ADDRESS(address)), 1);
+    char byte;
+    CHECK_EQ(recv(receiver, &byte, 1, 0), 1);
+    CHECK_ERRNO(recv(udp, &byte, 1, MSG_DONTWAIT), EAGAIN);
+}

@@ -77,6 +77,7 @@ internal static class ControlMessages
             }
         }
 
+        foreach (var item in message.Controls ?? []) used = Put(thread, address, capacity, used, item.Level, item.Type, item.Data, ref message);
         return Math.Min(used, capacity);
     }
 
@@ -95,6 +96,14 @@ internal static class ControlMessages
                     ControlMessageType.SCM_CREDENTIALS when socket.Family == AddressFamily.AF_UNIX => ParseCredentials(thread, data, ref message),
                     _ => Errno.EINVAL,
                 };
+                if (error != Errno.None) return error;
+            }
+
+            else if (socket is UdpSocket && header.cmsg_level is (int)SocketLevel.SOL_IP or (int)SocketLevel.SOL_IPV6)
+            {
+                // A socket of IPv4 passes over what is for IPv6, and the other way round, except for addresses in their mapped form.
+                bool own = header.cmsg_level == (int)SocketLevel.SOL_IP || socket.Family == AddressFamily.AF_INET6;
+                var error = own ? PacketControls.Parse((SocketLevel)header.cmsg_level, header.cmsg_type, data, ref message) : Errno.None;
                 if (error != Errno.None) return error;
             }
 
@@ -138,7 +147,11 @@ internal static class ControlMessages
     }
 
     private static ulong Put(
-        PosixThread thread, UserAddress address, ulong capacity, ulong offset, ControlMessageType type, scoped ReadOnlySpan<byte> data, ref IncomingMessage message)
+        PosixThread thread, UserAddress address, ulong capacity, ulong offset, ControlMessageType type, scoped ReadOnlySpan<byte> data, ref IncomingMessage message) =>
+        Put(thread, address, capacity, offset, SocketLevel.SOL_SOCKET, (int)type, data, ref message);
+
+    private static ulong Put(
+        PosixThread thread, UserAddress address, ulong capacity, ulong offset, SocketLevel level, int type, scoped ReadOnlySpan<byte> data, ref IncomingMessage message)
     {
         if (capacity < offset + HeaderSize)
         {
@@ -153,7 +166,7 @@ internal static class ControlMessages
             data = data[..(int)room];
         }
 
-        var header = new CMsgHdr { cmsg_len = (ulong)(HeaderSize + data.Length), cmsg_level = (int)SocketLevel.SOL_SOCKET, cmsg_type = (int)type };
+        var header = new CMsgHdr { cmsg_len = (ulong)(HeaderSize + data.Length), cmsg_level = (int)level, cmsg_type = type };
         thread.Memory.User.TryWrite(address + (long)offset, header);
         thread.Memory.User.Write(address + (long)offset + HeaderSize, data);
         return offset + Align(header.cmsg_len);

@@ -7,6 +7,7 @@ internal static class SocketProtocol
 {
     public const int IPPROTO_TCP = 6;
     public const int IPPROTO_UDP = 17;
+    public const int IPPROTO_UDPLITE = 136;
 }
 
 /// <summary>
@@ -47,6 +48,9 @@ internal static class InetOptions
     };
 
     private static readonly Dictionary<int, int> Udp = new() { [1] = 0, [100] = 0, [101] = 0, [102] = 0, [103] = 0, [104] = 0 };
+
+    // UDPLITE_SEND_CSCOV, UDPLITE_RECV_CSCOV.
+    private static readonly Dictionary<int, int> UdpLite = new() { [10] = 0, [11] = 0 };
 
     public static Errno Get(Socket socket, InetBinding binding, SocketLevel level, int name, out byte[] value)
     {
@@ -104,6 +108,7 @@ internal static class InetOptions
             return Errno.None;
         }
 
+        if (level == SocketLevel.SOL_UDPLITE && number is > 0 and < 8) number = 8;
         if (Known(socket, level)?.ContainsKey(name) != true) return Errno.ENOPROTOOPT;
         socket.Settings.Inert[Key(level, name)] = number;
         return Errno.None;
@@ -115,6 +120,7 @@ internal static class InetOptions
         SocketLevel.SOL_IPV6 when socket.Family == AddressFamily.AF_INET6 => Ipv6,
         SocketLevel.SOL_TCP when socket is TcpSocket => Tcp,
         SocketLevel.SOL_UDP when socket is UdpSocket => Udp,
+        SocketLevel.SOL_UDPLITE when socket is UdpSocket { Protocol: SocketProtocol.IPPROTO_UDPLITE } => UdpLite,
         _ => null,
     };
 

@@ -15,6 +15,12 @@ internal ref struct OutgoingMessage
 
     /// <summary>Credentials that were given (SCM_CREDENTIALS) and checked; null: those of the sender.</summary>
     public UCred? Credentials;
+
+    /// <summary>IPV6_HOPLIMIT or IP_TTL of this datagram alone.</summary>
+    public int? HopLimit;
+
+    /// <summary>IPV6_TCLASS or IP_TOS of this datagram alone.</summary>
+    public int? TrafficClass;
 }
 
 /// <summary>What a receive asks for, and what comes with the bytes.</summary>
@@ -33,6 +39,9 @@ internal ref struct IncomingMessage
 
     /// <summary>Credentials of the sender, for SO_PASSCRED.</summary>
     public UCred? Credentials;
+
+    /// <summary>Further ancillary data.</summary>
+    public List<ControlItem>? Controls;
 
     public readonly bool Peek => (Flags & MessageFlags.MSG_PEEK) != 0;
 }

@@ -47,6 +47,9 @@ internal sealed partial class Segment
     /// <summary>The sender's address as a sockaddr; null where there is none.</summary>
     public byte[]? Source { get; set; }
 
+    /// <summary>Header of a datagram, for receivers that asked for it.</summary>
+    public PacketInfo? Packet { get; set; }
+
     public long Cost => Data.Length + Overhead;
 
     /// <summary>Drops what is in flight.</summary>

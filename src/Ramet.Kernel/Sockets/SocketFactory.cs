@@ -43,8 +43,8 @@ internal static class SocketFactory
                 socket = new TcpSocket(thread.Kernel, family, thread);
                 return Errno.None;
             case SocketType.SOCK_DGRAM:
-                if (protocol is not 0 and not SocketProtocol.IPPROTO_UDP) return Errno.EPROTONOSUPPORT;
-                socket = new UdpSocket(thread.Kernel, family, thread);
+                if (protocol is not (0 or SocketProtocol.IPPROTO_UDP or SocketProtocol.IPPROTO_UDPLITE)) return Errno.EPROTONOSUPPORT;
+                socket = new UdpSocket(thread.Kernel, family, protocol == 0 ? SocketProtocol.IPPROTO_UDP : protocol, thread);
                 return Errno.None;
             case SocketType.SOCK_RAW:
                 return Errno.EPERM;

@@ -144,7 +144,7 @@ public abstract partial class Socket
     private protected static bool TryRead<T>(ReadOnlySpan<byte> bytes, out T value)
         where T : unmanaged => MemoryMarshal.TryRead(bytes, out value);
 
-    private protected int GetInert(SocketLevel level, int name, int otherwise = 0) => Settings.Inert.GetValueOrDefault(InertKey(level, name), otherwise);
+    internal int GetInert(SocketLevel level, int name, int otherwise = 0) => Settings.Inert.GetValueOrDefault(InertKey(level, name), otherwise);
 
     private protected void SetInert(SocketLevel level, int name, int value) => Settings.Inert[InertKey(level, name)] = value;
 

@@ -18,6 +18,9 @@ public sealed partial class SocketTable
     /// <summary>UDP ports.</summary>
     internal PortTable Udp { get; private set; } = new();
 
+    /// <summary>UDP-Lite ports.</summary>
+    internal PortTable UdpLite { get; private set; } = new();
+
     /// <summary>Port ids of netlink sockets.</summary>
     internal HashSet<uint> NetlinkPorts { get; private set; } = [];
 }

@@ -5,7 +5,7 @@ using Ramet.Kernel.Syscalls;
 
 namespace Ramet.Kernel.Sockets;
 
-/// <summary>A UDP socket over loopback (udp(7)). Datagrams for which the receiver has no room are lost, as they may be.</summary>
+/// <summary>A UDP or UDP-Lite socket over loopback (udp(7), udplite(7)): nothing is ever damaged on the way, so checksums make no difference. Datagrams for which the receiver has no room are lost, as they may be.</summary>
 [Saved]
 internal sealed partial class UdpSocket : Socket
 {
@@ -23,10 +23,10 @@ internal sealed partial class UdpSocket : Socket
     {
     }
 
-    public UdpSocket(Kernel kernel, AddressFamily family, PosixThread? creator)
+    public UdpSocket(Kernel kernel, AddressFamily family, int protocol, PosixThread? creator)
     {
-        Initialize(kernel, family, SocketType.SOCK_DGRAM, SocketProtocol.IPPROTO_UDP, creator);
-        _binding = new InetBinding(this, kernel.Sockets.Udp);
+        Initialize(kernel, family, SocketType.SOCK_DGRAM, protocol, creator);
+        _binding = new InetBinding(this, protocol == SocketProtocol.IPPROTO_UDPLITE ? kernel.Sockets.UdpLite : kernel.Sockets.Udp);
     }
 
     internal override Errno Bind(PosixThread thread, ReadOnlySpan<byte> address) => _binding.Bind(thread, address);
@@ -95,6 +95,7 @@ internal sealed partial class UdpSocket : Socket
             return length;
         }
 
+        if (PacketControls.AreWanted(receiver)) segment.Packet = PacketControls.Describe(this, destination.Address, message);
         receiver.Deliver(thread.Kernel, segment, source);
         return length;
     }
@@ -103,6 +104,7 @@ internal sealed partial class UdpSocket : Socket
     {
         if ((message.Flags & MessageFlags.MSG_ERRQUEUE) != 0) return Errno.EAGAIN;
         if (PendingError != Errno.None) return TakeError();
+        if (_received.First is { Packet: { } packet }) message.Controls = PacketControls.For(this, packet);
         if (_received.First is { } first) return ConnectionSocket.TakeDatagram(thread.Kernel, _received, first, ref buffer, ref message, passCredentials: false);
         if (_receiveShutdown) return 0;
         return Wait(thread, _queue, PollEvents.POLLIN | PollEvents.POLLRDHUP, MustNotWait(message.Flags), Settings.ReceiveTimeout);

@@ -1,7 +1,8 @@
+#!/usr/bin/env python3
 """Runs modules of CPython's regression suite, in a sandbox or on the bare machine, and says how each test ended; see README.md.
 
 usage: suite.py run MODULE...            a line "test ok|skipped|failed" for each test, and "MODULE ended STATUS" for each module
-       suite.py check MODULE...          runs them and compares with bare-results.txt and expected-failures.txt
+       suite.py check [full|MODULE...]   runs them, or those of quick.txt or modules.txt, and compares with bare-results.txt and expected-failures.txt
        suite.py difference BARE HERE     compares two outputs of "run": what is ok in the first must be ok in the second
 """
 import collections
@@ -15,6 +16,8 @@ import xml.etree.ElementTree
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MODULE_SECONDS = 280
+# Tests that hang now and then wherever they run: CPython 3.11's daemon threads at the end of the interpreter.
+UNSTABLE = {"test_threading": ["*.test_4_daemon_threads"]}
 
 
 def run_module(module):
@@ -22,7 +25,10 @@ def run_module(module):
     environment = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/root", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
     with tempfile.TemporaryDirectory() as directory:
         report = os.path.join(directory, "results.xml")
-        command = [sys.executable, "-m", "test", "-W", "--timeout", str(MODULE_SECONDS), "--junit-xml", report, module]
+        command = [sys.executable, "-m", "test", "-W", "--timeout", str(MODULE_SECONDS), "--junit-xml", report]
+        for pattern in UNSTABLE.get(module, []):
+            command += ["--ignore", pattern]
+        command.append(module)
         ended = subprocess.run(command, cwd=directory, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         results = read_report(report) if os.path.exists(report) else {}
     if ended.returncode != 0:
@@ -109,7 +115,8 @@ if __name__ == "__main__":
         case ["run", *names] if names:
             run(names)
         case ["check", *names]:
-            sys.exit(check(names or " ".join(read_lines("quick.txt")).split()))
+            source = "modules.txt" if names == ["full"] else "quick.txt"
+            sys.exit(check(names if names and names != ["full"] else " ".join(read_lines(source)).split()))
         case ["difference", first, second]:
             sys.exit(difference(first, second))
         case _:
