@@ -19,9 +19,9 @@ const util = require('node:util');
 const v8 = require('node:v8');
 const vm = require('node:vm');
 
-const VERSION = 1;
+const VERSION = 2;
 const LARGE = 1, SESSION = 2, VALUE = 8;
-const HEADER = 80;
+const HEADER = 20, SEED = 64;
 const { nextTick, exit } = process;
 
 // --- randomness -------------------------------------------------------------------------------------------------------------------------------------
@@ -374,28 +374,30 @@ function serve(length) {
   let request = buffer;
   let flags = length >= 16 ? request.readUInt32LE(4) : 0;
   if (length >= HEADER && flags & LARGE) {
-    request = Buffer.allocUnsafeSlow(HEADER + request.readUInt32LE(8) + request.readUInt32LE(12));
+    request = Buffer.allocUnsafeSlow(HEADER + request.readUInt32LE(8) + request.readUInt32LE(12) + request.readUInt32LE(16));
     length = fs.readSync(channel, request);
     flags = request.readUInt32LE(4);
   }
 
   if (length < HEADER || request.readUInt32LE(0) !== VERSION) {
-    reply(2, { error: 'not a request of version 1' });
+    reply(2, { error: 'not a request of version 2' });
     return wait();
   }
 
-  const end = HEADER + request.readUInt32LE(8);
+  const random = request.readUInt32LE(16);
+  const start = HEADER + random;
+  const end = start + request.readUInt32LE(8);
   const all = end + request.readUInt32LE(12);
-  if (all !== length) {
+  if (all !== length || (random > 0 && random < SEED)) {
     reply(2, { error: `a request of ${length} bytes says that it has ${all}` });
     return wait();
   }
 
   session = (flags & SESSION) !== 0;
   details = null;
-  reseed(request.subarray(16, HEADER));
+  if (random) reseed(request.subarray(HEADER, start));
   timeOrigin = undefined;
-  const code = request.utf8Slice(HEADER, end);
+  const code = request.utf8Slice(start, end);
   let filename;
   try {
     process.argv.length = 1;

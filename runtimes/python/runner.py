@@ -5,17 +5,18 @@ path, and each page that it touches for the first time costs microseconds: the p
 
 Protocol (little-endian; each message is one read(2) or write(2) on the channel, whose descriptor or path is in the environment variable RAMET_CHANNEL):
 
-    request   u32 version (1)   u32 flags   u32 length of the code   u32 length of the options
-              64 random bytes: 32 for generators of random numbers, 32 for secrets (zeros: the runner asks the system for some)
+    request   u32 version (2)   u32 flags   u32 length of the code   u32 length of the options   u32 number of random bytes
+              the random bytes: none, and generators of random numbers stay as they are; or 64, of which 32 are for the generators and 32 for secrets; or
+              64 and behind them states of generators (for Python two of 2,496 bytes: the words of Mersenne Twisters), which spares their seeding
               the code, UTF-8; the options, a JSON object, if their length is not 0
-    flags     1 LARGE: only this header; the whole request follows as a message of its own (of 80 bytes + both lengths)
+    flags     1 LARGE: only these 20 bytes; the whole request follows as a message of its own (of 20 bytes + the three lengths)
               2 SESSION: reply and wait for the next request; names stay defined
               4 LINES: flush standard output at the end of each line
               8 VALUE: if the last statement is an expression, put its repr into the reply ("value"), and what it and open figures of matplotlib look like
                 ("results": a list of objects, media type to content; images in base64); of an uncaught exception, its type and text ("exception")
     options   filename: shown in tracebacks, with source lines; argv: sys.argv; env: changes of the environment (null removes); cwd: working directory;
               stdin: standard input as text (for tests and small inputs; otherwise descriptor 0 is what the host made it)
-    reply     u32 version (1)   u32 flags (0)   i32 exit code   u32 length of the details
+    reply     u32 version (2)   u32 flags (0)   i32 exit code   u32 length of the details
               the details, a JSON object, if their length is not 0
     ready     the first reply, once, with exit code 0 and details {"python": ..., "numpy": ...}
 
@@ -60,14 +61,15 @@ import traceback  # noqa: E402
 import types  # noqa: E402
 import _random  # noqa: E402
 
-VERSION = 1
+VERSION = 2
 LARGE, SESSION, LINES, VALUE = 1, 2, 4, 8
-HEADER = 80
+HEADER = 20
+SEED = 64
+STATE = 624 * 4
 BUFFER = 64 << 10
 
-_unpack_header = struct.Struct("<IIII").unpack_from
+_unpack_header = struct.Struct("<IIIII").unpack_from
 _pack_reply = struct.Struct("<IIiI").pack
-_no_seed = bytes(64)
 _own = globals()
 _files = (io.BufferedWriter, io.BufferedRandom, io.TextIOWrapper)
 _keep = (types.ModuleType, types.FunctionType, type, int, float, complex, str, bytes, type(None))
@@ -75,70 +77,65 @@ _keep = (types.ModuleType, types.FunctionType, type, int, float, complex, str, b
 
 # --- randomness -------------------------------------------------------------------------------------------------------------------------------------
 
-def _numpy_copy():
-    """
-    How to give numpy's global generator a fresh state without running much of numpy: both it and Python's generator are a Mersenne Twister of 624 words, so a
-    state that Python made is copied over. Checked here; None where it does not hold (then numpy seeds itself).
-    """
-    numpy = sys.modules.get("numpy")
-    if numpy is None:
-        return None
+def _words(generator):
+    """The state of a Mersenne Twister of Python or numpy as two views, its 624 words and the position in them, which can be written. Found by what CPython's and
+    numpy's structures look like, and checked; raises where that does not hold."""
+    if isinstance(generator, _random.Random):
+        # struct { PyObject_HEAD; int index; uint32_t state[624]; }
+        position = id(generator) + object.__basicsize__
+        words = position + 4
+        state = _random.Random.getstate(generator)
+    else:
+        # struct { uint32_t key[624]; int pos; }
+        words = generator.ctypes.state_address
+        position = words + STATE
+        inner = generator.state["state"]
+        state = *inner["key"].tolist(), inner["pos"]
+    words, position = (ctypes.c_uint32 * 624).from_address(words), ctypes.c_int32.from_address(position)
+    if state != (*words, position.value):
+        raise ValueError("not what was expected")
+    return memoryview(words).cast("B"), memoryview(position).cast("B")
+
+
+def _find_states():
+    """The states of the generators that all programs share, random's and numpy's, to be filled from outside; None where they are not as expected."""
     try:
-        source = _random.Random()
-        # struct { PyObject_HEAD; int index; uint32_t state[624]; } and struct { uint32_t key[624]; int pos; }
-        address = id(source) + object.__basicsize__
-        index, words = ctypes.c_int32.from_address(address), (ctypes.c_uint32 * 624).from_address(address + 4)
-        target = numpy.random.mtrand._rand._bit_generator.ctypes.state_address
-        key, position = (ctypes.c_uint32 * 624).from_address(target), ctypes.c_int32.from_address(target + 2496)
-        if source.getstate() != tuple(words) + (index.value,):
-            return None
-        source_view, key_view = memoryview(words).cast("B"), memoryview(key).cast("B")
-        index_view, position_view = memoryview(index).cast("B"), memoryview(position).cast("B")
-        seed = source.seed
+        states = [_words(random._inst)]
+        if "numpy" in sys.modules:
+            states.append(_words(sys.modules["numpy"].random.mtrand._rand._bit_generator))
+        return states
     except Exception:
         return None
 
-    def reseed(number):
-        seed(number)
-        key_view[:] = source_view
-        position_view[:] = index_view
 
-    reseed(12345)
-    if [numpy.random.random_sample() for _ in range(700)] != [source.random() for _ in range(700)]:
-        return None
-    numpy.random.seed()
-    return reseed
-
-
+_states = _find_states()
+_behind_last = struct.pack("<i", 624)
 _seed_random = _random.Random.seed
 _random_instance = random._inst
-_reseed_numpy = None
-
-
 _log_handlers = sys.modules["logging"]._handlerList if "logging" in sys.modules else ()
 _first_exit_state = None
 _process_config = None  # Of multiprocessing: its key is made when it is imported, which would be once for all forks.
 _served = False
 
 
-def _reseed(seed):
+def _reseed(fresh):
     """Fresh randomness for the generators that libraries keep. Those of the system (os.urandom, secrets, uuid4, default_rng) are fresh anyway."""
-    global _served
-    if seed == _no_seed:
-        seed = os.urandom(64)
-    number = int.from_bytes(seed[:32], "little")
-    _seed_random(_random_instance, number)
+    if _states is not None and len(fresh) >= SEED + STATE * len(_states):
+        start = SEED
+        for words, position in _states:
+            words[:] = fresh[start:start + STATE]
+            position[:] = _behind_last
+            start += STATE
+    else:
+        _seed_random(_random_instance, int.from_bytes(fresh[:32], "little"))
+        if "numpy" in sys.modules:
+            sys.modules["numpy"].random.seed(list(fresh[:32]))
     _random_instance.gauss_next = None
-    if _reseed_numpy is not None:
-        _reseed_numpy(number >> 128)
-    elif "numpy" in sys.modules:
-        sys.modules["numpy"].random.seed(list(seed[:32]))
     if _process_config is not None:
-        _process_config["authkey"] = type(_process_config["authkey"])(seed[32:])
-    # OpenSSL seeds itself when it is first used, which is after the fork, unless this fork is one of a session.
+        _process_config["authkey"] = type(_process_config["authkey"])(fresh[32:SEED])
+    # OpenSSL seeds itself when it is first used, which is after the fork, unless a program has run before. (Adding something is a use: the warm-up must not.)
     if _served and "ssl" in sys.modules:
         sys.modules["ssl"].RAND_add(os.urandom(32), 32.0)
-    _served = True
 
 
 # --- running code -----------------------------------------------------------------------------------------------------------------------------------
@@ -263,14 +260,16 @@ def _flush():
 
 def _prepare(buffer, length):
     """Reads a request. Returns its flags, file name (or None), code, expression (or None) and what is wrong with it (or None)."""
-    _, flags, code_length, options_length = _unpack_header(buffer)
-    end = HEADER + code_length
-    if length != end + options_length:
+    _, flags, code_length, options_length, random_length = _unpack_header(buffer)
+    start = HEADER + random_length
+    end = start + code_length
+    if length != end + options_length or 0 < random_length < SEED:
         return SESSION, None, None, None, f"a request of {length} bytes says that it has {end + options_length}"
     filename = None
     try:
-        _reseed(buffer[16:HEADER])
-        source = str(buffer[HEADER:end], "utf-8")
+        if random_length:
+            _reseed(buffer[HEADER:start])
+        source = str(buffer[start:end], "utf-8")
         if flags & LINES:
             sys.stdout.reconfigure(line_buffering=True)
         if options_length:
@@ -376,7 +375,8 @@ def _warm_up(names):
         for text in _WARM_UP:
             encoded = text.encode()
             options = b'{"filename": "warm.py"}' if "def f():" in text else b""
-            request = struct.pack("<IIII64s", VERSION, 0, len(encoded), len(options), b"\1" * 64) + encoded + options
+            fresh = os.urandom(SEED + 2 * STATE)
+            request = struct.pack("<IIIII", VERSION, 0, len(encoded), len(options), len(fresh)) + fresh + encoded + options
             buffer[:len(request)] = request
             filename = failure = None
             try:
@@ -417,11 +417,9 @@ _channel = _open_channel()
 sys.modules["_ramet_runner"] = sys.modules["__main__"]  # Keeps this module alive.
 sys.path[0] = ""
 _names = _make_main().__dict__
-_reseed_numpy = _numpy_copy()
 if "multiprocessing.process" in sys.modules:
     _process_config = sys.modules["multiprocessing.process"].current_process()._config
 _warm_up(_names)
-_served = False
 _first_exit_state = _exit_state()
 _reply(0, {"python": sys.version.split()[0], "numpy": getattr(sys.modules.get("numpy"), "__version__", None)})
 _small = _buffer = memoryview(bytearray(BUFFER))
@@ -440,7 +438,7 @@ while True:
         _buffer = memoryview(bytearray(HEADER + sum(_unpack_header(_small)[2:])))
         _length = os.readv(_channel, [_buffer])
     if _length < HEADER or _unpack_header(_buffer)[0] != VERSION:
-        _reply(2, {"error": "not a request of version 1"})
+        _reply(2, {"error": "not a request of version 2"})
         continue
     _flags = _buffer[4] & (SESSION | VALUE)
     _filename = _failure = _details = None
@@ -470,6 +468,7 @@ while True:
     _failure = _code = _last = _value = _represented = None
     if _flags & SESSION:
         _flush()
+        _served = True
     else:
         _flush()
         _wait_for_threads()

@@ -20,7 +20,7 @@ internal static class CommandLine
     private const int BrokenPipe = 128 + 13;
 
     // Plain strings and a switch: generic code over tuples or delegates would have to be compiled at start-up.
-    private static readonly string[] s_commands = ["exec", "run", "template", "image", "doctor", "completion", "bench", "docs", "serve", "key", "worker"];
+    private static readonly string[] s_commands = ["exec", "run", "template", "image", "doctor", "completion", "bench", "docs", "serve", "sandbox", "key", "worker"];
 
     /// <summary>Does what the arguments say.</summary>
     public static int Run(string[] args)
@@ -48,7 +48,8 @@ internal static class CommandLine
         var root = new RootCommand("Runs untrusted code in KVM virtual machines that are forked from a template.");
         root.Options.Add(globals.DataDirectoryOption);
         root.Options.Add(globals.KvmDeviceOption);
-        foreach (string name in args.Length > 0 && Array.IndexOf(s_commands, args[0]) >= 0 ? [args[0]] : s_commands) root.Subcommands.Add(Create(name, globals));
+        string first = args.Length == 0 ? "" : args[0] == "sb" ? "sandbox" : args[0];
+        foreach (string name in Array.IndexOf(s_commands, first) >= 0 ? [first] : s_commands) root.Subcommands.Add(Create(name, globals));
         foreach (var option in root.Options)
             if (option is HelpOption help) help.Action = new TeachingHelpAction((HelpAction)help.Action!);
         return root;
@@ -64,6 +65,7 @@ internal static class CommandLine
         "bench" => BenchCommand.Create(globals),
         "docs" => DocsCommand.Create(),
         "serve" => ServeCommand.Create(globals),
+        "sandbox" => SandboxCommands.Create(globals),
         "key" => KeyCommands.Create(),
         "worker" => WorkerCommand.Create(globals),
         _ => CompletionCommand.Create(globals),
@@ -137,6 +139,7 @@ internal static class CommandLine
     [
         ("ramet exec 'print(1+1)'", "Runs Python in a fork of the template 'python'; the first time makes image and template."),
         ("ramet run -- sh -c 'uname -a; ls /'", "Runs a command of the image in a fresh sandbox."),
+        ("ramet sandbox create", "Makes a sandbox that lives on, in a running daemon; see: ramet sandbox --help"),
         ("ramet serve --dev", "Serves the HTTP API on 127.0.0.1:8080, to this machine only."),
         ("ramet doctor", "Checks this machine and says what to do about what is missing."),
     ];

@@ -7,7 +7,7 @@ namespace Ramet.Cli;
 internal static class Engine
 {
     /// <summary>Opens KVM and the data directory.</summary>
-    public static SandboxEngine Open(string dataDirectory, string kvmDevice) => new(dataDirectory, kvmDevice);
+    public static SandboxEngine Open(string dataDirectory, string kvmDevice, bool largePages = false) => new(dataDirectory, kvmDevice) { UsesLargePages = largePages };
 
     /// <summary>An image, built first if need be.</summary>
     public static ImageLayer OpenImage(SandboxEngine engine, string name, Interruption interruption) =>

@@ -26,6 +26,75 @@ public sealed record SandboxBody
     /// <summary>What the caller wants to be noted with it.</summary>
     [Description("Names and values of the caller's own; the list can be filtered by them.")]
     public IReadOnlyDictionary<string, string>? Metadata { get; init; }
+
+    /// <summary>The image of one without an interpreter.</summary>
+    [Description("Instead of a template: an image. There is no interpreter in it then: processes and files only.")]
+    public string? Image { get; init; }
+
+    /// <summary>The snapshot to go on from.</summary>
+    [Description("Instead of a template: the id of a snapshot to go on from.")]
+    public string? Snapshot { get; init; }
+
+    /// <summary>Environment variables of the interpreter and of processes.</summary>
+    [Description("Environment variables of the interpreter and of all processes.")]
+    public IReadOnlyDictionary<string, string>? Env { get; init; }
+
+    /// <summary>Working directory of the interpreter and of processes.</summary>
+    [Description("Working directory of the interpreter and of processes; it must be there.")]
+    public string? Cwd { get; init; }
+
+    /// <summary>none or loopback.</summary>
+    [Description("none or loopback: programs of the sandbox reach each other, and nothing else. There is no outside network.")]
+    public string? Network { get; init; }
+
+    /// <summary>Further limits.</summary>
+    [Description("Further limits.")]
+    public SandboxLimits? Limits { get; init; }
+
+    /// <summary>Host directories.</summary>
+    [Description("Host directories. They are refused: this server shares none with sandboxes. Upload files instead.")]
+    public IReadOnlyList<MountBody>? Mounts { get; init; }
+
+    /// <summary>Bytes that a run or a process may print.</summary>
+    [Description("Bytes that a run or a process may print; writing more fails (EPIPE), and a run has exit_code 153. Default: no limit; the last MiB is kept.")]
+    public long? MaxOutput { get; init; }
+
+    /// <summary>Pauses it when it was unused for so long.</summary>
+    [Description("Pauses it when nobody has used it for this many seconds; the next use resumes it. What programs in it do is no use.")]
+    public double? AutoPauseSeconds { get; init; }
+
+    /// <summary>Whether there is a checkpoint before each run.</summary>
+    [Description("Makes a checkpoint before each run, named 'before run N'. The oldest of these give way when there are too many.")]
+    public bool CheckpointEveryRun { get; init; }
+}
+
+/// <summary>Further limits of a sandbox.</summary>
+public sealed record SandboxLimits
+{
+    /// <summary>Processes and threads.</summary>
+    [Description("Processes and threads. Default: 1024.")]
+    public int? Processes { get; init; }
+
+    /// <summary>Open files.</summary>
+    [Description("Open files of all processes together. Default: 65536.")]
+    public int? OpenFiles { get; init; }
+
+    /// <summary>Memory and files, MiB.</summary>
+    [Description("The same as memory_mb: memory of programs, and the files that they write.")]
+    public int? MemoryMb { get; init; }
+}
+
+/// <summary>A host directory for a sandbox.</summary>
+public sealed record MountBody
+{
+    /// <summary>The directory of the host.</summary>
+    public required string Source { get; init; }
+
+    /// <summary>Where it is to be.</summary>
+    public required string Target { get; init; }
+
+    /// <summary>Whether it cannot be written.</summary>
+    public bool? ReadOnly { get; init; }
 }
 
 /// <summary>Body of <c>PATCH /v1/sandboxes/{id}</c>.</summary>
@@ -46,16 +115,25 @@ public sealed record SandboxAnswer
     /// <summary>Its id.</summary>
     public required string Id { get; init; }
 
-    /// <summary>What it was forked from.</summary>
-    public required string Template { get; init; }
+    /// <summary>What it was forked from; null: it was made from an image.</summary>
+    public string? Template { get; init; }
 
-    /// <summary><c>running</c>.</summary>
+    /// <summary>The image of one without an interpreter.</summary>
+    public string? Image { get; init; }
+
+    /// <summary><c>running</c> or <c>paused</c>.</summary>
     public required string State { get; init; }
+
+    /// <summary>How many forks and restores it has come through, those of its ancestors included.</summary>
+    public required long Generation { get; init; }
+
+    /// <summary>The sandbox that it was forked from, or whose snapshot it goes on from.</summary>
+    public string? Parent { get; init; }
 
     /// <summary>When it was made.</summary>
     public required DateTimeOffset Created { get; init; }
 
-    /// <summary>When it ends by itself.</summary>
+    /// <summary>When it ends by itself; of a paused one: when it is removed.</summary>
     public required DateTimeOffset Expires { get; init; }
 
     /// <summary>Memory limit, MiB.</summary>

@@ -148,15 +148,6 @@ public sealed partial class Kernel
         }
     }
 
-    /// <summary><see cref="Load"/> and <see cref="Begin"/>.</summary>
-    /// <exception cref="StateFormatException">The bytes are damaged or of another version.</exception>
-    public static Kernel Restore(KernelPorts ports, ReadOnlyMemory<byte> state, ResourceLimits? limits = null)
-    {
-        var kernel = Load(ports, state, limits);
-        kernel.Begin();
-        return kernel;
-    }
-
     private void SetLimits(ResourceLimits limits)
     {
         Limits = limits;

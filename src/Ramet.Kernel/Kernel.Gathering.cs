@@ -5,6 +5,12 @@ namespace Ramet.Kernel;
 
 public sealed partial class Kernel
 {
+    /// <summary>Guest-physical addresses of the 2 MiB pieces of images that programs have mapped as large pages.</summary>
+    public IReadOnlyList<ulong> GetLargeImagePages()
+    {
+        lock (Lock) return [.. AddressSpaces().SelectMany(space => space.LargePages).Distinct().Order()];
+    }
+
     /// <summary>
     /// Moves private pages of programs into one run of fresh frames: what forks of a snapshot are known to write lies together then, and the host can copy it in one
     /// go instead of one fault a page. Call it while the sandbox stands still, before <see cref="Save"/>.

@@ -92,6 +92,7 @@ public sealed partial class Kernel
             }
 
             spawned = new SpawnedProcess(thread.Process.Pid, input, terminal);
+            HostStreams.AddSpawned(spawned);
             Scheduler.Enqueue(thread);
             return Errno.None;
         }
@@ -107,6 +108,38 @@ public sealed partial class Kernel
             if (signal == 0) return Errno.None;
             foreach (var target in wholeGroup ? Processes.InGroup(process.ProcessGroup).ToList() : [process]) target.SendSignal(signal);
             return Errno.None;
+        }
+    }
+
+    /// <summary>Processes that run, by id; not the first, which only adopts.</summary>
+    public IReadOnlyList<HostProcessInfo> ListProcesses()
+    {
+        lock (Lock)
+        {
+            var found = new List<HostProcessInfo>();
+            foreach (var process in Processes.All)
+            {
+                if (process == Processes.Init || process.IsZombie || process.Leader is not { } leader) continue;
+                string[] command = System.Text.Encoding.UTF8.GetString(FileSystems.Proc.TaskFiles.ReadArguments(leader)).TrimEnd('\0').Split('\0');
+                found.Add(new HostProcessInfo(process.Pid, command is [""] ? [HostFiles.FromKernel(leader.Name)] : command));
+            }
+
+            found.Sort(static (a, b) => a.Pid.CompareTo(b.Pid));
+            return found;
+        }
+    }
+
+    /// <summary>CPU time of all processes that there are and were, ns.</summary>
+    public long TotalCpuTime
+    {
+        get
+        {
+            lock (Lock)
+            {
+                long sum = 0;
+                foreach (var process in Processes.All) sum += process.CpuTime + process.ChildrenTime;
+                return sum;
+            }
         }
     }
 

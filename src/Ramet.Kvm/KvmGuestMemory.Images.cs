@@ -34,8 +34,7 @@ public sealed unsafe partial class KvmGuestMemory
         var address = ImageBase;
         for (var i = 0; i < images.Count; i++)
         {
-            var added = false;
-            images[i].Mapped.Mapping!.DangerousAddRef(ref added);
+            images[i].AddReference();
             attached[i] = new AttachedImage(images[i], address);
             addresses[i] = address;
             address += (attached[i].Length + gibibyte - 1) & ~(gibibyte - 1);
@@ -68,7 +67,7 @@ public sealed unsafe partial class KvmGuestMemory
                 var offset = (ulong)i * ImageWindow;
                 var bytes = Math.Min(image.Length, (ulong)(end + 1) * ImageWindow) - offset;
                 // SAFETY: the window is inside the image's mapping, whose reference we hold until Dispose.
-                if (!TrySetSlot(_nextImageSlot, image.Address + offset, bytes, image.Image.Mapped.Pointer + offset, KvmAbi.KVM_MEM_READONLY))
+                if (!TrySetSlot(_nextImageSlot, image.Address + offset, bytes, image.Image.Pointer + offset, KvmAbi.KVM_MEM_READONLY))
                     return false;
                 _nextImageSlot++;
                 image.Windows.AsSpan(i, end - i + 1).Fill(true);
@@ -118,7 +117,7 @@ public sealed unsafe partial class KvmGuestMemory
         if (length < 0 || FindImage(address, (ulong)length) is not { } image)
             return false;
         // SAFETY: the range is inside the image's page-rounded mapping, whose reference we hold until Dispose.
-        span = new ReadOnlySpan<byte>(image.Image.Mapped.Pointer + (address - image.Address), length);
+        span = new ReadOnlySpan<byte>(image.Image.Pointer + (address - image.Address), length);
         return true;
     }
 
@@ -127,6 +126,6 @@ public sealed unsafe partial class KvmGuestMemory
         var images = _images;
         _images = [];
         foreach (var image in images)
-            image.Image.Mapped.Mapping!.DangerousRelease();
+            image.Image.ReleaseReference();
     }
 }

@@ -27,7 +27,7 @@ internal sealed class HostThreads : IDisposable
     /// <summary>Computes something on a thread of its own, beside what the caller does.</summary>
     public Task<T> Compute<T>(Func<T> function)
     {
-        var result = new TaskCompletionSource<T>();
+        var result = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
         Run(() =>
         {
             try

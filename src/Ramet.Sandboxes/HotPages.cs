@@ -16,10 +16,8 @@ internal static class HotPages
         foreach (string code in runtime.TypicalCode)
         {
             using var sandbox = engine.Fork(template, new SandboxOptions { Timeout = TimeSpan.FromSeconds(30) });
-            sandbox.CloseInput();
-            sandbox.StopAtReply();
-            sandbox.PostToRunner(new RunnerRequest(new ExecRequest { Code = code }, RunnerFlags.None));
-            sandbox.Drive(() => sandbox.RunnerReplied);
+            sandbox.Execute(new ExecRequest { Code = code });
+            sandbox.Drive();
             if (!sandbox.RunnerReplied) return [];
             var written = new HashSet<ulong>();
             foreach (var (address, length) in sandbox.Machine.Memory.FindWrittenPages())

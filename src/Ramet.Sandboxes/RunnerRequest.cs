@@ -17,26 +17,34 @@ internal enum RunnerFlags : uint
 }
 
 /// <summary>A request to a runtime's runner.</summary>
-internal sealed record RunnerRequest(ExecRequest Exec, RunnerFlags Flags)
+/// <param name="Exec">The code and what it wants.</param>
+/// <param name="Flags">What comes behind it.</param>
+/// <param name="RandomBytes">How many random bytes the runner gets for its generators; 0: they go on as they are.</param>
+internal sealed record RunnerRequest(ExecRequest Exec, RunnerFlags Flags, int RandomBytes)
 {
-    private const int HeaderSize = 80;
+    /// <summary>What a runner needs at least to seed generators with.</summary>
+    public const int SeedBytes = 64;
+
+    private const int HeaderSize = 20;
     private const int SmallMessage = 64 << 10;
-    private const uint Version = 1;
+    private const uint Version = 2;
 
     /// <summary>The request as messages of the channel: one, or a header and one if it is large.</summary>
     public IEnumerable<byte[]> ToMessages()
     {
         byte[] options = Options() is { } json ? Encoding.UTF8.GetBytes(json.ToJsonString()) : [];
         int codeLength = Encoding.UTF8.GetByteCount(Exec.Code);
-        byte[] message = new byte[HeaderSize + codeLength + options.Length];
+        int start = HeaderSize + RandomBytes;
+        byte[] message = new byte[start + codeLength + options.Length];
         bool large = message.Length > SmallMessage;
         BinaryPrimitives.WriteUInt32LittleEndian(message, Version);
         BinaryPrimitives.WriteUInt32LittleEndian(message.AsSpan(4), (uint)Flags);
         BinaryPrimitives.WriteInt32LittleEndian(message.AsSpan(8), codeLength);
         BinaryPrimitives.WriteInt32LittleEndian(message.AsSpan(12), options.Length);
-        HostRandom.Fill(message.AsSpan(16, 64));
-        Encoding.UTF8.GetBytes(Exec.Code, message.AsSpan(HeaderSize));
-        options.CopyTo(message, HeaderSize + codeLength);
+        BinaryPrimitives.WriteInt32LittleEndian(message.AsSpan(16), RandomBytes);
+        HostRandom.Fill(message.AsSpan(HeaderSize, RandomBytes));
+        Encoding.UTF8.GetBytes(Exec.Code, message.AsSpan(start));
+        options.CopyTo(message, start + codeLength);
         if (!large) return [message];
         byte[] header = message[..HeaderSize];
         BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(4), (uint)(Flags | RunnerFlags.Large));

@@ -48,7 +48,11 @@ public sealed partial class Sandbox
     /// <param name="whole">With all of its memory, so that it does not need its template any more: to be moved to another machine.</param>
     /// <exception cref="SandboxException">It has ended.</exception>
     /// <exception cref="HostException">The host has no memory for it.</exception>
-    public SandboxSnapshot Capture(bool whole = false)
+    public SandboxSnapshot Capture(bool whole = false) => Capture(whole, null);
+
+    /// <param name="whole">With all of its memory.</param>
+    /// <param name="describe">Called while it stands still: what its host knows of it at this moment.</param>
+    internal SandboxSnapshot Capture(bool whole, Func<Hosting.LiveState>? describe)
     {
         lock (_capturing)
         {
@@ -67,8 +71,9 @@ public sealed partial class Sandbox
                         memory,
                         state,
                         [.. _machine.Memory.GetAttachedImageRanges().Select(range => new MemoryRange(range.Address, range.Length))],
-                        _options)
+                        _options with { Sink = null, Watcher = null })
                     {
+                        Live = describe?.Invoke(),
                         PauseNanoseconds = HostClock.MonotonicNanoseconds - started,
                     };
                 }

@@ -22,16 +22,40 @@ public sealed partial class SandboxEngine
     /// <param name="runsSoon">Code comes at once: pages that it will write are backed beside the rest of the work. Else that waits for the code, and takes no memory until then.</param>
     internal Sandbox Fork(Template template, SandboxOptions options, bool driven, ulong largest, bool runsSoon)
     {
+        var sandbox = new Sandbox(this) { Origin = (template, template.Image), HotPages = template };
+        return GoOn(sandbox, template.State, template.Manifest.ImageRanges, options, driven, Math.Max(MemoryLimit(options with { MemoryBytes = largest }), template.Memory.Length), runsSoon);
+    }
+
+    /// <summary>A sandbox that goes on where a snapshot was taken.</summary>
+    /// <param name="snapshot">The snapshot.</param>
+    /// <param name="options">Limits and surroundings; null: those of the sandbox that it was taken of.</param>
+    /// <param name="driven">The caller will call <see cref="Sandbox.Drive"/>; otherwise it runs at once.</param>
+    /// <exception cref="SandboxException">The limits leave no room for it.</exception>
+    public Sandbox Restore(SandboxSnapshot snapshot, SandboxOptions? options = null, bool driven = true)
+    {
+        options ??= snapshot.Options;
+        var sandbox = new Sandbox(this) { Origin = (snapshot.Template, snapshot.Image), Base = snapshot.AddUser() };
+        return GoOn(sandbox, snapshot.State, snapshot.ImageRanges, options, driven, Math.Max(MemoryLimit(options), snapshot.Memory.Size), runsSoon: false);
+    }
+
+    /// <summary>Gives a sandbox a machine with the memory of its template and its snapshot, and the kernel of that moment.</summary>
+    private Sandbox GoOn(
+        Sandbox sandbox, ReadOnlyMemory<byte> state, IReadOnlyList<MemoryRange> imageRanges, SandboxOptions options, bool driven, ulong memoryLimit, bool runsSoon)
+    {
         long started = HostClock.MonotonicNanoseconds;
-        var sandbox = new Sandbox(this) { Origin = (template, template.Image) };
+        var (template, image) = sandbox.Origin;
         try
         {
             // The kernel's objects and the machine have nothing to do with each other until both are there.
-            var loading = Threads.Compute(() => Ramet.Kernel.Kernel.Load(sandbox.Ports(template.Image), template.State, options.ToLimits()));
-            MakeMachine(sandbox, template, options with { MemoryBytes = largest }, runsSoon);
+            var loading = Threads.Compute(() => Ramet.Kernel.Kernel.Load(sandbox.Ports(image), state, options.ToLimits()));
+            var machine = VirtualMachine.Prepare(Device, new VirtualMachineOptions { MemoryLimit = memoryLimit, MaxVcpus = options.VirtualCpus, TemplateLength = template?.Memory.Length ?? 0 });
+            sandbox.Equip(machine);
+            machine.Attach(template?.Memory, [image.Data], sandbox.Base?.Memory);
+            if (runsSoon) sandbox.ProvideHotPages();
+            foreach (var range in imageRanges) machine.Memory.TryAttachImage(range.Address, range.Length);
             var kernel = loading.Result;
-            Check(kernel, template, options);
-            kernel.Begin(sandbox.Machine);
+            Check(kernel, options);
+            kernel.Begin(machine);
             sandbox.Open(options, driven, kernel, started);
             if (Interlocked.Exchange(ref _warm, 1) == 0) Threads.Run(Device.KeepWarm);
             return sandbox;
@@ -43,34 +67,23 @@ public sealed partial class SandboxEngine
         }
     }
 
-    /// <summary>A sandbox that goes on where a snapshot was taken.</summary>
-    /// <param name="snapshot">The snapshot.</param>
-    /// <param name="options">Limits and surroundings; null: those of the sandbox that it was taken of.</param>
-    /// <param name="driven">The caller will call <see cref="Sandbox.Drive"/>; otherwise it runs at once.</param>
-    /// <exception cref="SandboxException">The limits leave no room for it.</exception>
-    public Sandbox Restore(SandboxSnapshot snapshot, SandboxOptions? options = null, bool driven = true)
+    /// <summary>A sandbox at the moment of a snapshot, to be looked at: nothing of it ever runs.</summary>
+    internal Sandbox OpenStill(SandboxSnapshot snapshot)
     {
-        long started = HostClock.MonotonicNanoseconds;
-        options ??= snapshot.Options;
         var sandbox = new Sandbox(this) { Origin = (snapshot.Template, snapshot.Image), Base = snapshot.AddUser() };
         try
         {
-            var loading = Threads.Compute(() => Ramet.Kernel.Kernel.Load(sandbox.Ports(snapshot.Image), snapshot.State, options.ToLimits()));
-            ulong needed = snapshot.Template?.Memory.Length ?? 0;
             var machine = VirtualMachine.Prepare(Device, new VirtualMachineOptions
             {
-                MemoryLimit = Math.Max(MemoryLimit(options), snapshot.Memory.Size),
-                MaxVcpus = options.VirtualCpus,
-                TemplateLength = needed,
+                MemoryLimit = Math.Max(MemoryLimit(snapshot.Options), snapshot.Memory.Size),
+                MaxVcpus = snapshot.Options.VirtualCpus,
+                TemplateLength = snapshot.Template?.Memory.Length ?? 0,
             });
             sandbox.Equip(machine);
             machine.Attach(snapshot.Template?.Memory, [snapshot.Image.Data], snapshot.Memory);
+            // Nothing runs in it, but a template that is frozen from it tells its forks of these.
             foreach (var range in snapshot.ImageRanges) machine.Memory.TryAttachImage(range.Address, range.Length);
-            var kernel = loading.Result;
-            if (kernel.Frames.UsedBytes > options.MemoryBytes)
-                throw new SandboxException($"The memory limit of {options.MemoryBytes >> 20} MiB is less than the snapshot itself uses; give it at least {(kernel.Frames.UsedBytes >> 20) + 16} MiB (--memory).");
-            kernel.Begin(machine);
-            sandbox.Open(options, driven, kernel, started);
+            sandbox.Equip(machine, Ramet.Kernel.Kernel.Load(sandbox.Ports(snapshot.Image), snapshot.State));
             return sandbox;
         }
         catch
@@ -106,28 +119,11 @@ public sealed partial class SandboxEngine
         };
     }
 
-    /// <summary>Gives a sandbox a machine with the template's memory.</summary>
-    private void MakeMachine(Sandbox sandbox, Template template, SandboxOptions options, bool runsSoon)
+    /// <exception cref="SandboxException">The limits leave no room for what is there already.</exception>
+    internal static void Check(Ramet.Kernel.Kernel kernel, SandboxOptions options)
     {
-        ulong needed = template.Memory.Length;
-        var machine = VirtualMachine.Prepare(Device, new VirtualMachineOptions
-        {
-            MemoryLimit = Math.Max(MemoryLimit(options), needed),
-            MaxVcpus = options.VirtualCpus,
-            TemplateLength = needed,
-        });
-        sandbox.Equip(machine);
-        machine.Attach(template.Memory, [template.Image.Data]);
-        sandbox.HotPages = template;
-        if (runsSoon) sandbox.ProvideHotPages();
-        foreach (var range in template.Manifest.ImageRanges) machine.Memory.TryAttachImage(range.Address, range.Length);
-    }
-
-    /// <exception cref="SandboxException">The limits leave no room for the template itself.</exception>
-    internal static void Check(Ramet.Kernel.Kernel kernel, Template template, SandboxOptions options)
-    {
-        if (kernel.Frames.UsedBytes <= options.MemoryBytes) return;
-        throw new SandboxException(
-            $"The memory limit of {options.MemoryBytes >> 20} MiB is less than template '{template.Manifest.Name}' itself uses; give it at least {(kernel.Frames.UsedBytes >> 20) + 16} MiB (--memory).");
+        ulong used = kernel.Frames.UsedBytes;
+        if (used <= options.MemoryBytes) return;
+        throw new SandboxException($"The memory limit of {options.MemoryBytes >> 20} MiB is less than what the template or snapshot itself uses; give it at least {(used >> 20) + 16} MiB (--memory).");
     }
 }

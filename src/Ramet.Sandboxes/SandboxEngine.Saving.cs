@@ -12,8 +12,21 @@ public sealed partial class SandboxEngine
     public void Save(SandboxSnapshot snapshot, string path)
     {
         ArgumentNullException.ThrowIfNull(snapshot);
+        try
+        {
+            SavedSandboxFile.Write(path, Describe(snapshot), snapshot.Memory, snapshot.State.Span);
+        }
+        catch (Exception exception) when (exception is HostException or IOException or UnauthorizedAccessException)
+        {
+            throw new SandboxException($"The sandbox could not be saved to {path}: {exception.Message} Free some space, or choose another place.");
+        }
+    }
+
+    /// <summary>What is to be known of a snapshot before it is loaded.</summary>
+    internal SavedSandbox Describe(SandboxSnapshot snapshot)
+    {
         var cpu = Kvm.CpuIdentification.Get(Device);
-        var description = new SavedSandbox
+        return new SavedSandbox
         {
             Schema = SavedTypes.Instance.SchemaHash,
             Created = TimeProvider.System.GetUtcNow(),
@@ -32,25 +45,25 @@ public sealed partial class SandboxEngine
             MaxThreads = snapshot.Options.MaxThreads,
             MaxOpenFiles = snapshot.Options.MaxOpenFiles,
             VirtualCpus = snapshot.Options.VirtualCpus,
+            Live = snapshot.Live,
         };
-        try
-        {
-            SavedSandboxFile.Write(path, description, snapshot.Memory, snapshot.State.Span);
-        }
-        catch (Exception exception) when (exception is HostException or IOException or UnauthorizedAccessException)
-        {
-            throw new SandboxException($"The sandbox could not be saved to {path}: {exception.Message} Free some space, or choose another place.");
-        }
     }
 
     /// <summary>Loads a saved sandbox, from which any number of sandboxes can go on.</summary>
     /// <exception cref="SandboxException">It is damaged, of another version, or does not fit this machine; the message says what to do.</exception>
     public async Task<SandboxSnapshot> LoadAsync(string path, IProgress<BuildStep>? progress = null, CancellationToken cancellationToken = default)
     {
-        SavedSandbox description;
+        return await LoadAsync(path, () => MappedFile.Open(path), (name, token) => Templates.EnsureAsync(name, progress, token), progress, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>The same, from wherever it is.</summary>
+    internal async Task<SandboxSnapshot> LoadAsync(
+        string path, Func<MappedFile> open, Func<string, CancellationToken, Task<Template>> findTemplate, IProgress<BuildStep>? progress, CancellationToken cancellationToken)
+    {
         try
         {
-            description = SavedSandboxFile.ReadDescription(path);
+            using var mapped = open();
+            var description = SavedSandboxFile.ReadDescription(path, mapped);
             CheckMachine(description, path);
             var image = await OpenImageAsync(description.Image, progress, cancellationToken).ConfigureAwait(false);
             if (image.Id != description.ImageId)
@@ -58,13 +71,13 @@ public sealed partial class SandboxEngine
             Template? template = null;
             if (description.Template is { } name)
             {
-                template = await Templates.EnsureAsync(name, progress, cancellationToken).ConfigureAwait(false);
+                template = await findTemplate(name, cancellationToken).ConfigureAwait(false);
                 if (template.Manifest.Id != description.TemplateId)
                     throw new SandboxException($"{path} was saved on another build of template '{name}'. Bring that template along (templates/{name} of the data directory), or save the sandbox whole where it is (--whole).");
             }
 
-            var (_, memory, state) = SavedSandboxFile.Read(path);
-            return new SandboxSnapshot(template, image, memory, state, description.ImageRanges, description.ToOptions());
+            var (_, memory, state) = SavedSandboxFile.Read(path, mapped);
+            return new SandboxSnapshot(template, image, memory, state, description.ImageRanges, description.ToOptions()) { Live = description.Live };
         }
         catch (SnapshotDamagedException exception)
         {

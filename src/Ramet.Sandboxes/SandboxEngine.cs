@@ -32,6 +32,9 @@ public sealed partial class SandboxEngine : IDisposable
     /// <summary>Images on disk.</summary>
     public ImageStore Images { get; }
 
+    /// <summary>Whether images are kept in large pages where templates can use them: worth its milliseconds where many sandboxes are forked.</summary>
+    public bool UsesLargePages { get; init; }
+
     internal AlarmClock Alarms { get; } = new();
 
     internal HostThreads Threads { get; } = new();
@@ -89,6 +92,28 @@ public sealed partial class SandboxEngine : IDisposable
 
             var error = kernel.Start(program, out string reason);
             if (error != Abi.Errno.None) throw new SandboxException(reason.Length > 0 ? reason : $"{program.Path}: {error}", error);
+            return sandbox;
+        }
+        catch
+        {
+            sandbox.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A sandbox of an image in which nothing runs yet, and which lives on when nothing does: programs are started by <see cref="Kernel.Kernel.Spawn"/>.</summary>
+    internal Sandbox StartEmpty(ImageLayer image, SandboxOptions options)
+    {
+        var sandbox = new Sandbox(this) { Origin = (null, image) };
+        try
+        {
+            sandbox.Equip(VirtualMachine.Create(Device, new VirtualMachineOptions
+            {
+                MemoryLimit = MemoryLimit(options),
+                MaxVcpus = options.VirtualCpus,
+                Images = [image.Data],
+            }));
+            sandbox.Open(options, driven: false, Kernel.Kernel.Create(sandbox.Ports(image), options.ToLimits()));
             return sandbox;
         }
         catch

@@ -112,7 +112,7 @@ public sealed class SandboxPool : IDisposable
 
         try
         {
-            SandboxEngine.Check(sandbox.Kernel, _template, options);
+            SandboxEngine.Check(sandbox.Kernel, options);
             sandbox.Pool = this;
             sandbox.Kernel.Begin(sandbox.Machine, options.ToLimits());
             sandbox.Open(options, driven, since: started);
@@ -188,9 +188,7 @@ public sealed class SandboxPool : IDisposable
     private void WarmUp(Sandbox fresh)
     {
         if (TemplateRuntime.Find(_template.Manifest.Runtime)?.TypicalCode is not [var code, ..]) return;
-        fresh.CloseInput();
-        fresh.EndAtReply();
-        fresh.PostToRunner(new RunnerRequest(new ExecRequest { Code = code }, RunnerFlags.None));
+        fresh.Execute(new ExecRequest { Code = code });
         fresh.Drive();
     }
 

@@ -26,6 +26,9 @@ public sealed class SandboxSnapshot : IDisposable
     /// <summary>How long the sandbox stood still for it, ns.</summary>
     public long PauseNanoseconds { get; internal init; }
 
+    /// <summary>What the host of a live sandbox knew of it at that moment.</summary>
+    internal Hosting.LiveState? Live { get; init; }
+
     /// <summary>The template below it; null when it was started from an image.</summary>
     internal Template? Template { get; }
 

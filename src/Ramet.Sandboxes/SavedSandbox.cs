@@ -56,6 +56,9 @@ public sealed record SavedSandbox
     /// <summary>Virtual CPUs.</summary>
     public required int VirtualCpus { get; init; }
 
+    /// <summary>What its host knew of it, for one that lives on between calls; null: it was saved by somebody who talks to its standard streams.</summary>
+    public Hosting.LiveState? Live { get; init; }
+
     internal SandboxOptions ToOptions() => new()
     {
         MemoryBytes = MemoryBytes,

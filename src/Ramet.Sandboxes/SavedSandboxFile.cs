@@ -42,17 +42,19 @@ internal static class SavedSandboxFile
 
     /// <summary>The description of a saved sandbox.</summary>
     /// <exception cref="SnapshotDamagedException">The file is not what was written.</exception>
+    public static SavedSandbox ReadDescription(string path, MappedFile mapped) => Parse(path, mapped).Description;
+
+    /// <inheritdoc cref="ReadDescription(string, MappedFile)"/>
     public static SavedSandbox ReadDescription(string path)
     {
         using var mapped = MappedFile.Open(path);
-        return Parse(path, mapped).Description;
+        return ReadDescription(path, mapped);
     }
 
     /// <summary>Loads a saved sandbox: its description, memory in a sealed memory file, and kernel state.</summary>
     /// <exception cref="SnapshotDamagedException">The file is not what was written.</exception>
-    public static (SavedSandbox Description, MemoryDelta Memory, byte[] State) Read(string path)
+    public static (SavedSandbox Description, MemoryDelta Memory, byte[] State) Read(string path, MappedFile mapped)
     {
-        using var mapped = MappedFile.Open(path);
         var (description, stateOffset, stateLength, dataOffset, expected) = Parse(path, mapped);
         uint checksum = Crc32C.Append(~0u, mapped.GetSpan(HeaderSize, (int)(dataOffset - HeaderSize)));
         byte[] state = mapped.GetSpan(stateOffset, stateLength).ToArray();
@@ -61,13 +63,7 @@ internal static class SavedSandboxFile
         {
             long length = mapped.Length - dataOffset;
             file.SetLength(length);
-            for (long done = 0; done < length; done += PieceSize)
-            {
-                var piece = mapped.GetSpan(dataOffset + done, (int)Math.Min(PieceSize, length - done));
-                checksum = Crc32C.Append(checksum, piece);
-                file.WriteAllAt(piece, done);
-            }
-
+            checksum = Crc32C.AppendCopy(checksum, mapped, dataOffset, length, file, 0);
             if (checksum != expected) throw new SnapshotDamagedException(path);
             MemoryFile.Seal(file);
             ulong offset = 0;
@@ -89,37 +85,42 @@ internal static class SavedSandboxFile
 
     private static void WriteTo(FileDescriptor file, SavedSandbox description, MemoryDelta memory, ReadOnlySpan<byte> state)
     {
-        byte[] json = JsonSerializer.SerializeToUtf8Bytes(description, SavedSandboxJson.Default.SavedSandbox);
-        long dataOffset = (HeaderSize + json.Length + state.Length + PageSize - 1) & ~(long)(PageSize - 1);
-        byte[] head = new byte[dataOffset - HeaderSize];
-        json.CopyTo(head, 0);
-        state.CopyTo(head.AsSpan(json.Length));
-        uint checksum = Crc32C.Append(~0u, head);
-        file.WriteAllAt(head, HeaderSize);
         using var mapped = new MappedFile(memory.File, isSealed: true);
+        byte[] head = MakeHead(description, mapped, state);
+        file.WriteAllAt(head, 0);
         for (long done = 0; done < mapped.Length; done += PieceSize)
-        {
-            var piece = mapped.GetSpan(done, (int)Math.Min(PieceSize, mapped.Length - done));
-            checksum = Crc32C.Append(checksum, piece);
-            file.WriteAllAt(piece, dataOffset + done);
-        }
-
-        byte[] header = new byte[HeaderSize];
-        BinaryPrimitives.WriteUInt64LittleEndian(header, Magic);
-        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(8), checksum);
-        BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(12), json.Length);
-        BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(16), state.Length);
-        BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(24), dataOffset + mapped.Length);
-        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(32), Crc32C.Append(~0u, header.AsSpan(0, 32)));
-        file.WriteAllAt(header, 0);
+            file.WriteAllAt(mapped.GetSpan(done, (int)Math.Min(PieceSize, mapped.Length - done)), head.Length + done);
     }
+
+    /// <summary>All of the file before the pages.</summary>
+    public static byte[] MakeHead(SavedSandbox description, MappedFile mapped, ReadOnlySpan<byte> state)
+    {
+        byte[] json = JsonSerializer.SerializeToUtf8Bytes(description, SavedSandboxJson.Default.SavedSandbox);
+        long dataOffset = DataOffset(json.Length, state.Length);
+        byte[] head = new byte[dataOffset];
+        json.CopyTo(head, HeaderSize);
+        state.CopyTo(head.AsSpan(HeaderSize + json.Length));
+        uint checksum = Crc32C.Append(~0u, head.AsSpan(HeaderSize));
+        for (long done = 0; done < mapped.Length; done += PieceSize)
+            checksum = Crc32C.Append(checksum, mapped.GetSpan(done, (int)Math.Min(PieceSize, mapped.Length - done)));
+        var header = head.AsSpan(0, HeaderSize);
+        BinaryPrimitives.WriteUInt64LittleEndian(header, Magic);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[8..], checksum);
+        BinaryPrimitives.WriteInt32LittleEndian(header[12..], json.Length);
+        BinaryPrimitives.WriteInt32LittleEndian(header[16..], state.Length);
+        BinaryPrimitives.WriteInt64LittleEndian(header[24..], dataOffset + mapped.Length);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[32..], Crc32C.Append(~0u, header[..32]));
+        return head;
+    }
+
+    private static long DataOffset(long jsonLength, long stateLength) => (HeaderSize + jsonLength + stateLength + PageSize - 1) & ~(long)(PageSize - 1);
 
     private static (SavedSandbox Description, long StateOffset, int StateLength, long DataOffset, uint Checksum) Parse(string path, MappedFile mapped)
     {
         var header = mapped.Length >= HeaderSize ? mapped.GetSpan(0, HeaderSize) : throw new SnapshotDamagedException(path);
         int jsonLength = BinaryPrimitives.ReadInt32LittleEndian(header[12..]);
         int stateLength = BinaryPrimitives.ReadInt32LittleEndian(header[16..]);
-        long dataOffset = (HeaderSize + (long)jsonLength + stateLength + PageSize - 1) & ~(long)(PageSize - 1);
+        long dataOffset = DataOffset(jsonLength, stateLength);
         bool plausible = BinaryPrimitives.ReadUInt64LittleEndian(header) == Magic
             && BinaryPrimitives.ReadUInt32LittleEndian(header[32..]) == Crc32C.Append(~0u, header[..32])
             && BinaryPrimitives.ReadInt64LittleEndian(header[24..]) == mapped.Length

@@ -14,7 +14,6 @@ internal static class SnapshotFile
     private const ulong Magic = 0x31_54_45_4D_41_52_00_7F; // "\x7F\0RAMET1"
     private const int HeaderSize = 64;
     private const int PageSize = 4096;
-    private const int PieceSize = 1 << 20;
 
     /// <summary>Writes a snapshot and makes it durable. Returns the bytes of memory that are not zero.</summary>
     public static long Write(string path, MemoryTemplate memory, ReadOnlySpan<byte> state)
@@ -33,13 +32,8 @@ internal static class SnapshotFile
         long at = dataStart;
         foreach (var (offset, length) in extents)
         {
-            for (long done = 0; done < length; done += PieceSize)
-            {
-                var piece = mapped.GetSpan(offset + done, (int)Math.Min(PieceSize, length - done));
-                checksum = Crc32C.Append(checksum, piece);
-                file.WriteAllAt(piece, at);
-                at += piece.Length;
-            }
+            checksum = Crc32C.AppendCopy(checksum, mapped, offset, length, file, at);
+            at += length;
         }
 
         byte[] header = new byte[HeaderSize];
@@ -83,13 +77,8 @@ internal static class SnapshotFile
             {
                 long offset = table[2 * i];
                 long length = table[(2 * i) + 1];
-                for (long done = 0; done < length; done += PieceSize)
-                {
-                    var piece = mapped.GetSpan(at, (int)Math.Min(PieceSize, length - done));
-                    checksum = Crc32C.Append(checksum, piece);
-                    memory.WriteAllAt(piece, offset + done);
-                    at += piece.Length;
-                }
+                checksum = Crc32C.AppendCopy(checksum, mapped, at, length, memory, offset);
+                at += length;
             }
 
             if (checksum != BinaryPrimitives.ReadUInt32LittleEndian(header[8..])) throw new SnapshotDamagedException(path);

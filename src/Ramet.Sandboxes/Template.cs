@@ -39,8 +39,14 @@ public sealed record TemplateManifest
     /// <summary>Ranges of image data that forks reach from the start: address and length in guest-physical bytes.</summary>
     public required IReadOnlyList<MemoryRange> ImageRanges { get; init; }
 
+    /// <summary>2 MiB pieces of image data that its programs have mapped as large pages: guest-physical addresses.</summary>
+    public IReadOnlyList<ulong> LargeImagePages { get; init; } = [];
+
     /// <summary>Ranges of RAM that runs of typical code write: they are backed by the host in advance, before code runs.</summary>
     public required IReadOnlyList<MemoryRange> HotRanges { get; init; }
+
+    /// <summary>The template that it was built on, with the script beside the manifest; null: it is a built-in one.</summary>
+    public string? From { get; init; }
 
     /// <summary>How long the build took, ms.</summary>
     public required long BuildMilliseconds { get; init; }

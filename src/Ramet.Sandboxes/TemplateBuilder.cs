@@ -51,6 +51,38 @@ internal static class TemplateBuilder
                 $"Template '{runtime.Name}' could not be built: its runtime ended with exit code {result.ExitCode} before it was ready.{(result.Message is null ? "" : " " + result.Message)}{(output.Length == 0 ? "" : "\n" + output)}");
         }
 
+        return Finish(engine, runtime, image, kernel, machine);
+    }
+
+    /// <summary>Builds a template on another: a fork of that runs a script in its warm interpreter, where names stay defined, and is frozen when it waits for the next request.</summary>
+    /// <exception cref="SandboxException">The script failed, or took too long.</exception>
+    public static Template Extend(SandboxEngine engine, Template from, TemplateRuntime runtime, string script, CancellationToken cancellationToken)
+    {
+        using var sandbox = engine.Fork(from, new SandboxOptions { MemoryBytes = 2UL << 30, Timeout = Limit });
+        using var cancelled = cancellationToken.Register(() => sandbox.Kill());
+        try
+        {
+            sandbox.RunInSession(script);
+        }
+        catch (SandboxException) when (sandbox.HasEnded)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var result = sandbox.Wait();
+            throw Failed(result.Message ?? $"it ended the interpreter with exit code {result.ExitCode}.", result.Stderr);
+        }
+
+        if (sandbox.RunnerExitCode is not 0) throw Failed($"it ended with exit code {sandbox.RunnerExitCode}.", sandbox.Printed(2));
+        return Finish(engine, runtime, from.Image, sandbox.Kernel, sandbox.Machine);
+
+        static SandboxException Failed(string why, byte[] errors)
+        {
+            string output = System.Text.Encoding.UTF8.GetString(errors).TrimEnd();
+            return new SandboxException($"The script of the template failed: {why}{(output.Length == 0 ? "" : "\n" + output)}");
+        }
+    }
+
+    private static Template Finish(SandboxEngine engine, TemplateRuntime runtime, ImageLayer image, Kernel.Kernel kernel, VirtualMachine machine)
+    {
         HashSet<ulong> hot = [];
         using (var draft = Freeze(runtime, image, kernel, machine, []))
         {
@@ -62,7 +94,8 @@ internal static class TemplateBuilder
         return Freeze(runtime, image, kernel, machine, length == 0 ? [] : [new MemoryRange(address, length)]);
     }
 
-    private static Template Freeze(TemplateRuntime runtime, ImageLayer image, Kernel.Kernel kernel, VirtualMachine machine, IReadOnlyList<MemoryRange> hotRanges)
+    /// <summary>What stands still, as a template.</summary>
+    public static Template Freeze(TemplateRuntime runtime, ImageLayer image, Kernel.Kernel kernel, VirtualMachine machine, IReadOnlyList<MemoryRange> hotRanges)
     {
         byte[] state = kernel.Save(asTemplate: true);
         var memory = machine.Memory.Freeze(kernel.Frames.Extent, SpareBytes);
@@ -79,6 +112,7 @@ internal static class TemplateBuilder
             StateBytes = state.Length,
             Id = Guid.NewGuid().ToString("n"),
             ImageRanges = [.. machine.Memory.GetAttachedImageRanges().Select(range => new MemoryRange(range.Address, range.Length))],
+            LargeImagePages = kernel.GetLargeImagePages(),
             HotRanges = hotRanges,
             BuildMilliseconds = 0,
         };

@@ -12,10 +12,11 @@ internal static class TemplateManifestReader
     /// <exception cref="JsonException">It is not one.</exception>
     public static TemplateManifest Read(ReadOnlySpan<byte> json)
     {
-        string? name = null, runtime = null, image = null, imageId = null, fingerprint = null, id = null;
+        string? name = null, runtime = null, image = null, imageId = null, fingerprint = null, id = null, from = null;
         long memory = -1, used = -1, state = -1, build = -1;
         DateTimeOffset? created = null;
         List<MemoryRange>? imageRanges = null, hotRanges = null;
+        List<ulong> largePages = [];
         try
         {
             var reader = new Utf8JsonReader(json);
@@ -31,6 +32,7 @@ internal static class TemplateManifestReader
                     case "image": image = reader.GetString(); break;
                     case "image_id": imageId = reader.GetString(); break;
                     case "fingerprint": fingerprint = reader.GetString(); break;
+                    case "from": from = reader.GetString(); break;
                     case "id": id = reader.GetString(); break;
                     case "created": created = reader.GetDateTimeOffset(); break;
                     case "memory_bytes": memory = reader.GetInt64(); break;
@@ -38,6 +40,9 @@ internal static class TemplateManifestReader
                     case "state_bytes": state = reader.GetInt64(); break;
                     case "build_milliseconds": build = reader.GetInt64(); break;
                     case "image_ranges": imageRanges = ReadRanges(ref reader); break;
+                    case "large_image_pages":
+                        while (reader.Read() && reader.TokenType == JsonTokenType.Number) largePages.Add(reader.GetUInt64());
+                        break;
                     case "hot_ranges": hotRanges = ReadRanges(ref reader); break;
                     default: reader.Skip(); break;
                 }
@@ -63,7 +68,9 @@ internal static class TemplateManifestReader
             UsedBytes = used,
             StateBytes = state,
             Id = id,
+            From = from,
             ImageRanges = imageRanges,
+            LargeImagePages = largePages,
             HotRanges = hotRanges,
             BuildMilliseconds = build,
         };

@@ -8,10 +8,11 @@ namespace Ramet.Sandboxes;
 /// <param name="RunnerSource">The source.</param>
 /// <param name="Command">The command that starts it.</param>
 /// <param name="Environment">NAME=value.</param>
+/// <param name="RandomBytes">Random bytes that its runner wants for a fork: 64 to seed generators with, and states to fill.</param>
 /// <param name="TypicalCode">Programs whose common page writes are provided for in every fork.</param>
 internal sealed record TemplateRuntime(
     string Name, string Language, string Image, string RunnerPath, ReadOnlyMemory<byte> RunnerSource, IReadOnlyList<string> Command, IReadOnlyList<string> Environment,
-    IReadOnlyList<string> TypicalCode)
+    int RandomBytes, IReadOnlyList<string> TypicalCode)
 {
     private const string RunnerDirectory = "/usr/lib/ramet/";
 
@@ -32,6 +33,7 @@ internal sealed record TemplateRuntime(
                 "RAMET_CHANNEL=3",
                 "OPENBLAS_NUM_THREADS=1",
             ],
+            64 + (2 * 2496),
             ["print(1+1)", "import numpy as np\nprint(np.random.rand(3))", "x = [i * i for i in range(100)]\nprint(sum(x))"]),
         new TemplateRuntime(
             "node",
@@ -41,6 +43,7 @@ internal sealed record TemplateRuntime(
             Load("runner.js"),
             ["/usr/bin/node", RunnerDirectory + "runner.js"],
             ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8", "RAMET_CHANNEL=3"],
+            64,
             ["console.log(1+1)", "const a = [1, 2, 3].map(x => x * x);\nconsole.log(a, { b: a.length });", "const fs = require('fs');\nfor (const f of fs.readdirSync('/etc')) if (f === 'passwd') console.log(f);"]),
     ];
 

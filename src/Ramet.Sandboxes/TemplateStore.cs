@@ -18,6 +18,7 @@ public sealed class TemplateStore
 {
     private const string SnapshotName = "snapshot.bin";
     private const string ManifestName = "template.json";
+    private const string ScriptName = "script";
 
     private readonly SandboxEngine? _engine;
     private readonly string _directory;
@@ -44,7 +45,7 @@ public sealed class TemplateStore
 
     /// <summary>What is known of a template.</summary>
     /// <exception cref="SandboxException">There is none of this name.</exception>
-    public TemplateManifest ReadManifest(string name) => TryReadManifest(name) ?? throw NotFound(name);
+    public TemplateManifest ReadManifest(string name) => TryReadManifest(name) ?? throw NotFound(name, List().Select(known => known.Name));
 
     /// <summary>Removes a template. False when there was none.</summary>
     public bool Remove(string name)
@@ -59,52 +60,123 @@ public sealed class TemplateStore
     public async Task<Template> EnsureAsync(string name, IProgress<BuildStep>? progress = null, CancellationToken cancellationToken = default)
     {
         if (_loaded.TryGetValue(name, out var loaded)) return loaded;
-        var runtime = TemplateRuntime.Find(name) ?? throw NotFound(name);
-        var image = await Engine.OpenImageAsync(runtime.Image, progress, cancellationToken).ConfigureAwait(false);
-        if (TryLoad(name, runtime, image) is { } found) return _loaded[name] = found;
-        return _loaded[name] = await BuildAsync(name, runtime, image, always: false, progress, cancellationToken).ConfigureAwait(false);
+        var recipe = await RecipeOfAsync(name, progress, cancellationToken).ConfigureAwait(false);
+        if (TryLoad(name, recipe) is { } found) return _loaded[name] = found;
+        return _loaded[name] = await BuildAsync(name, recipe, always: false, progress, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Builds a template anew.</summary>
     public async Task<Template> BuildAsync(string name, IProgress<BuildStep>? progress = null, CancellationToken cancellationToken = default)
     {
-        var runtime = TemplateRuntime.Find(name) ?? throw NotFound(name);
-        var image = await Engine.OpenImageAsync(runtime.Image, progress, cancellationToken).ConfigureAwait(false);
-        return _loaded[name] = await BuildAsync(name, runtime, image, always: true, progress, cancellationToken).ConfigureAwait(false);
+        var recipe = await RecipeOfAsync(name, progress, cancellationToken).ConfigureAwait(false);
+        return _loaded[name] = await BuildAsync(name, recipe, always: true, progress, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Builds a template on another: a fork of that runs a script, where names stay defined, and is frozen. The script is kept, so that the template is built again when what is below it has changed.
+    /// </summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="from">The template below it.</param>
+    /// <param name="script">Code in the language of that.</param>
+    /// <param name="image">Another image than that template's, in which its runtime is started first; null: that template's.</param>
+    /// <param name="progress">Told of what is built.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="SandboxException">The name cannot be used, or the script failed.</exception>
+    public async Task<Template> ExtendAsync(string name, string from, string script, string? image = null, IProgress<BuildStep>? progress = null, CancellationToken cancellationToken = default)
+    {
+        if (!IsValidName(name)) throw new SandboxException($"'{name}' cannot be the name of a template: up to 64 letters, digits, '-', '_' and '.'.");
+        if (TemplateRuntime.Find(name) is not null) throw new SandboxException($"'{name}' is the name of a built-in template: choose another.");
+        if (name == from) throw new SandboxException("A template cannot be built on itself: choose another name.");
+        var below = await RecipeOfAsync(from, progress, cancellationToken).ConfigureAwait(false);
+        if (image is not null && below.Script is not null) throw new SandboxException($"Template '{from}' has a script of its own, so its image cannot be exchanged: build on one of {string.Join(", ", KnownNames)}.");
+        var layer = image is null ? below.Image : await Engine.OpenImageAsync(image, progress, cancellationToken).ConfigureAwait(false);
+        var recipe = Recipe.On(from, below, layer, script);
+        return _loaded[name] = await BuildAsync(name, recipe, always: true, progress, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>How a template is made.</summary>
+    private async Task<Recipe> RecipeOfAsync(string name, IProgress<BuildStep>? progress, CancellationToken cancellationToken, int depth = 0)
+    {
+        if (TemplateRuntime.Find(name) is { } runtime)
+        {
+            var image = await Engine.OpenImageAsync(runtime.Image, progress, cancellationToken).ConfigureAwait(false);
+            return new Recipe(runtime, image, FingerprintOf(runtime, image), null, null, null);
+        }
+
+        if (TryReadManifest(name) is not { From: { } from } manifest || depth > 32) throw NotFound(name, List().Select(known => known.Name));
+        string script;
+        try
+        {
+            script = await File.ReadAllTextAsync(Path.Combine(DirectoryOf(name), ScriptName), cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new SandboxException($"Template '{name}' lacks its script: {exception.Message} Build it again: ramet template build {name} --from {from} --script FILE");
+        }
+
+        var below = await RecipeOfAsync(from, progress, cancellationToken, depth + 1).ConfigureAwait(false);
+        var layer = manifest.Image == below.Image.Manifest.Name ? below.Image : await Engine.OpenImageAsync(manifest.Image, progress, cancellationToken).ConfigureAwait(false);
+        return Recipe.On(from, below, layer, script);
+    }
+
+    /// <summary>Makes it, in memory.</summary>
+    private async Task<Template> MakeAsync(Recipe recipe, IProgress<BuildStep>? progress, CancellationToken cancellationToken)
+    {
+        if (recipe.Script is null) return TemplateBuilder.Build(Engine, recipe.Runtime, recipe.Image, cancellationToken);
+        if (recipe.Image == recipe.Below!.Image)
+            return TemplateBuilder.Extend(Engine, await EnsureAsync(recipe.From!, progress, cancellationToken).ConfigureAwait(false), recipe.Runtime, recipe.Script, cancellationToken);
+        using var other = TemplateBuilder.Build(Engine, recipe.Runtime with { Image = recipe.Image.Manifest.Name }, recipe.Image, cancellationToken);
+        return TemplateBuilder.Extend(Engine, other, recipe.Runtime, recipe.Script, cancellationToken);
+    }
+
+    /// <summary>All that a template is made of.</summary>
+    /// <param name="Runtime">What runs in it.</param>
+    /// <param name="Image">Its files.</param>
+    /// <param name="Fingerprint">Digest of all of it.</param>
+    /// <param name="From">The template below it; null: none.</param>
+    /// <param name="Below">The recipe of that.</param>
+    /// <param name="Script">What runs in a fork of that; null: nothing.</param>
+    private sealed record Recipe(TemplateRuntime Runtime, ImageLayer Image, string Fingerprint, string? From, Recipe? Below, string? Script)
+    {
+        public static Recipe On(string from, Recipe below, ImageLayer image, string script) =>
+            new(below.Runtime, image, Hash([Encoding.UTF8.GetBytes(below.Fingerprint), Encoding.UTF8.GetBytes(image.Id), Encoding.UTF8.GetBytes(script)]), from, below, script);
     }
 
     private SandboxEngine Engine => _engine ?? throw new InvalidOperationException("This store was opened to look only.");
 
     private async Task<Template> BuildAsync(
-        string name, TemplateRuntime runtime, ImageLayer image, bool always, IProgress<BuildStep>? progress, CancellationToken cancellationToken)
+        string name, Recipe recipe, bool always, IProgress<BuildStep>? progress, CancellationToken cancellationToken)
     {
         Directory.CreateDirectory(_directory);
         using var held = await FileLock.AcquireAsync(
             Path.Combine(_directory, ".lock-" + name), () => progress?.Report(new BuildStep(BuildStage.Waiting, $"Waiting for another build of template '{name}'")), cancellationToken)
             .ConfigureAwait(false);
         Sweep(name);
-        if (!always && TryLoad(name, runtime, image) is { } made) return made;
+        if (!always && TryLoad(name, recipe) is { } made) return made;
         progress?.Report(new BuildStep(BuildStage.Waiting, $"Building template '{name}'"));
         string temporary = Path.Combine(_directory, $".tmp-{name}-{Guid.NewGuid():n}");
         try
         {
             Directory.CreateDirectory(temporary);
             var started = HostClock.MonotonicNanoseconds;
-            var built = TemplateBuilder.Build(Engine, runtime, image, cancellationToken);
+            var built = await MakeAsync(recipe, progress, cancellationToken).ConfigureAwait(false);
             long used = SnapshotFile.Write(Path.Combine(temporary, SnapshotName), built.Memory, built.State.Span);
             var manifest = built.Manifest with
             {
                 Name = name,
-                Fingerprint = FingerprintOf(runtime, image),
+                Image = recipe.Image.Manifest.Name,
+                From = recipe.From,
+                Fingerprint = recipe.Fingerprint,
                 UsedBytes = used,
                 BuildMilliseconds = (HostClock.MonotonicNanoseconds - started) / 1_000_000,
             };
+            if (recipe.Script is { } script) await File.WriteAllTextAsync(Path.Combine(temporary, ScriptName), script, cancellationToken).ConfigureAwait(false);
             await File.WriteAllBytesAsync(
                 Path.Combine(temporary, ManifestName), JsonSerializer.SerializeToUtf8Bytes(manifest, TemplateJson.Default.TemplateManifest), cancellationToken).ConfigureAwait(false);
             cancellationToken.ThrowIfCancellationRequested();
             Discard(name);
             Directory.Move(temporary, DirectoryOf(name));
-            return new Template(manifest, built.Memory, built.State, image);
+            return Loaded(new Template(manifest, built.Memory, built.State, recipe.Image));
         }
         catch (IOException exception)
         {
@@ -121,13 +193,19 @@ public sealed class TemplateStore
         }
     }
 
-    private Template? TryLoad(string name, TemplateRuntime runtime, ImageLayer image)
+    private Template Loaded(Template template)
+    {
+        if (Engine.UsesLargePages) template.Image.UseLargePages(template.Manifest.LargeImagePages);
+        return template;
+    }
+
+    private Template? TryLoad(string name, Recipe recipe)
     {
         try
         {
-            if (TryReadManifest(name) is not { } manifest || manifest.Fingerprint != FingerprintOf(runtime, image)) return null;
+            if (TryReadManifest(name) is not { } manifest || manifest.Fingerprint != recipe.Fingerprint) return null;
             var (memory, state) = SnapshotFile.Read(Path.Combine(DirectoryOf(name), SnapshotName));
-            return new Template(manifest, memory, state, image);
+            return Loaded(new Template(manifest, memory, state, recipe.Image));
         }
         catch (Exception exception) when (exception is SnapshotDamagedException or HostException or IOException)
         {
@@ -149,26 +227,34 @@ public sealed class TemplateStore
         }
     }
 
-    /// <summary>Digest of all that a template is made of. FNV-1a, 64 bits: it tells versions apart, and is no protection (the checksum is).</summary>
+    /// <summary>Digest of all that a built-in template is made of.</summary>
     private static string FingerprintOf(TemplateRuntime runtime, ImageLayer image)
     {
-        ulong hash = 14695981039346656037;
-        Add(Encoding.UTF8.GetBytes(image.Id));
-        Add(runtime.RunnerSource.Span);
-        Add(Encoding.UTF8.GetBytes(string.Join('\0', runtime.Command)));
-        Add(Encoding.UTF8.GetBytes(string.Join('\0', runtime.Environment)));
-        Span<byte> schema = stackalloc byte[8];
+        byte[] schema = new byte[8];
         BinaryPrimitives.WriteUInt64LittleEndian(schema, SavedTypes.Instance.SchemaHash);
-        Add(schema);
-        Add(Encoding.UTF8.GetBytes(typeof(TemplateStore).Assembly.ManifestModule.ModuleVersionId.ToString()));
-        Add(Encoding.UTF8.GetBytes(typeof(VirtualMachine).Assembly.ManifestModule.ModuleVersionId.ToString()));
-        Add(Encoding.UTF8.GetBytes(typeof(Kernel.Kernel).Assembly.ManifestModule.ModuleVersionId.ToString()));
-        return hash.ToString("x16", CultureInfo.InvariantCulture);
+        return Hash(
+        [
+            Encoding.UTF8.GetBytes(image.Id),
+            runtime.RunnerSource,
+            Encoding.UTF8.GetBytes(string.Join('\0', runtime.Command)),
+            Encoding.UTF8.GetBytes(string.Join('\0', runtime.Environment)),
+            schema,
+            Encoding.UTF8.GetBytes(typeof(TemplateStore).Assembly.ManifestModule.ModuleVersionId.ToString()),
+            Encoding.UTF8.GetBytes(typeof(VirtualMachine).Assembly.ManifestModule.ModuleVersionId.ToString()),
+            Encoding.UTF8.GetBytes(typeof(Kernel.Kernel).Assembly.ManifestModule.ModuleVersionId.ToString()),
+        ]);
+    }
 
-        void Add(ReadOnlySpan<byte> bytes)
+    /// <summary>FNV-1a, 64 bits: it tells versions apart, and is no protection (the checksum is).</summary>
+    private static string Hash(ReadOnlySpan<ReadOnlyMemory<byte>> parts)
+    {
+        ulong hash = 14695981039346656037;
+        foreach (var part in parts)
         {
-            foreach (byte value in bytes) hash = (hash ^ value) * 1099511628211;
+            foreach (byte value in part.Span) hash = (hash ^ value) * 1099511628211;
         }
+
+        return hash.ToString("x16", CultureInfo.InvariantCulture);
     }
 
     private static bool IsValidName(string name) => name.Length is > 0 and <= 64 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.') && name[0] is not ('.' or '-');
@@ -176,10 +262,13 @@ public sealed class TemplateStore
     /// <summary>Names of the templates that can be built.</summary>
     public static IEnumerable<string> KnownNames => TemplateRuntime.All.Select(runtime => runtime.Name);
 
-    private static TemplateNotFoundException NotFound(string name) =>
-        new(KnownNames.Contains(name, StringComparer.Ordinal)
+    private static TemplateNotFoundException NotFound(string name, IEnumerable<string> onDisk)
+    {
+        string[] all = [.. KnownNames.Union(onDisk, StringComparer.Ordinal)];
+        return new(KnownNames.Contains(name, StringComparer.Ordinal)
             ? $"template '{name}' is not built yet. Build it: ramet template build {name}"
-            : $"no template '{name}'.{Images.Specs.NearestName.Suggest(name, KnownNames)} Templates: {string.Join(", ", KnownNames)}.");
+            : $"no template '{name}'.{Images.Specs.NearestName.Suggest(name, all)} Templates: {string.Join(", ", all)}.");
+    }
 
     private string DirectoryOf(string name) => Path.Combine(_directory, name);
 

@@ -31,7 +31,7 @@ public static class RametServer
     /// <exception cref="ConfigurationException">A setting cannot be used.</exception>
     /// <exception cref="IOException">The address cannot be listened on.</exception>
     /// <exception cref="SandboxException">A template cannot be made.</exception>
-    public static async Task RunAsync(ServerSettings settings, Func<SandboxEngine> openEngine, Func<SandboxEngine, IProgress<BuildStep>, ISandboxHost> openHost, long startedAt)
+    public static async Task RunAsync(ServerSettings settings, Func<SandboxEngine> openEngine, Func<SandboxEngine, IProgress<BuildStep>, IDurableSandboxHost> openHost, long startedAt)
     {
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(openEngine);
@@ -65,7 +65,7 @@ public static class RametServer
         logger.Stopped();
     }
 
-    private static async Task ServeAsync(ServerSettings settings, WebApplicationBuilder builder, ISandboxHost host, ListenAddress address, ILogger logger, long startedAt)
+    private static async Task ServeAsync(ServerSettings settings, WebApplicationBuilder builder, IDurableSandboxHost host, ListenAddress address, ILogger logger, long startedAt)
     {
         var gate = new FairGate(settings.Concurrency, settings.Queue, TimeSpan.FromSeconds(settings.QueueSeconds));
         using var metrics = new ServerMetrics(host, gate);
@@ -81,6 +81,7 @@ public static class RametServer
         else _ = ring.Problem; // Read now: whether the server is open is said at its start.
         await app.StartAsync().ConfigureAwait(false);
         string listen = string.Join(", ", app.Urls);
+        using var note = DaemonNote.Write(settings.DataDirectory, address.SocketPath is { } path ? $"unix:{path}" : app.Urls.First(), needsKey: !settings.Dev);
         logger.Ready(listen, (long)Stopwatch.GetElapsedTime(startedAt).TotalMilliseconds, string.Join(", ", host.Templates.Keys));
         ServiceManager.Notify("READY=1", logger);
         app.Lifetime.ApplicationStopping.Register(() =>
@@ -112,14 +113,18 @@ public static class RametServer
         return builder;
     }
 
-    private static void Map(WebApplication app, Gatekeeper gatekeeper, ISandboxHost host, FairGate gate, ServerMetrics metrics, ServerSettings settings)
+    private static void Map(WebApplication app, Gatekeeper gatekeeper, IDurableSandboxHost host, FairGate gate, ServerMetrics metrics, ServerSettings settings)
     {
         app.UseWebSockets();
         app.UseRouting();
         app.Use(next => context => gatekeeper.InvokeAsync(context, next));
         var executor = new Executor(host, gate, metrics, settings);
         new ExecEndpoints(executor, settings).Map(app);
-        new SandboxEndpoints(host, executor, settings).Map(app);
+        var admission = new SandboxAdmission(host, settings);
+        new SandboxEndpoints(host, admission, executor, settings).Map(app);
+        new PointEndpoints(host, admission).Map(app);
+        new SnapshotEndpoints(host, admission, executor, settings).Map(app);
+        new TemplateEndpoints(host, settings).Map(app);
         new ProcessEndpoints(host, app.Lifetime.ApplicationStopping).Map(app);
         new FileEndpoints(host, app.Lifetime.ApplicationStopping).Map(app);
         new ServerEndpoints(host, metrics, app.Lifetime).Map(app);

@@ -87,6 +87,16 @@ internal sealed class Guest : IDisposable
         return table + ((address >> 12 & 511) * 8);
     }
 
+    /// <summary>The guest-physical address of the page-directory entry of a linear address, which a large page is put into.</summary>
+    public ulong LargePte(ulong address)
+    {
+        Pte(address);
+        var table = Root;
+        for (var level = 3; level > 1; level--)
+            table = Read64(table + ((address >> (12 + (9 * level)) & 511) * 8)) & AddressMask;
+        return table + ((address >> 21 & 511) * 8);
+    }
+
     public void Map(ulong address, ulong frame, ulong flags, ulong? root = null) => Write64(Pte(address, root), frame | flags);
 
     /// <summary>Puts code at an address (a page of its own is mapped read-only when there is none) and points the vCPU at it.</summary>

@@ -215,6 +215,53 @@ public sealed class MemoryTests : IDisposable
     }
 
     [Fact]
+    public void A_large_page_of_an_image_costs_the_guest_one_fault()
+    {
+        var path = Path.GetTempFileName();
+        try
+        {
+            var bytes = new byte[3 * (int)GuestImage.LargePageSize];
+            new Random(2).NextBytes(bytes);
+            File.WriteAllBytes(path, bytes);
+            using var image = GuestImage.Open(path);
+            using var copy = image.CopyToLargePages([GuestImage.LargePageSize]);
+            Assert.NotNull(copy); // else this host has no large pages for memory files
+            image.UseLargePages(copy, [GuestImage.LargePageSize]);
+            using var guest = new Guest(images: [image]);
+            var address = guest.Memory.ImageAddresses[0] + (ulong)GuestImage.LargePageSize;
+            Assert.True(guest.Memory.TryAttachImage(address, (ulong)GuestImage.LargePageSize));
+            Assert.True(guest.Memory.TryGetReadOnlySpan(address, (int)GuestImage.LargePageSize, out var host));
+            Assert.True(host.SequenceEqual(bytes.AsSpan((int)GuestImage.LargePageSize, (int)GuestImage.LargePageSize)));
+
+            // mov rbx, [rdi]; add rdi, 4096; dec rcx; jnz -15; syscall
+            byte[] readAll = [0x48, 0x8B, 0x1F, 0x48, 0x81, 0xC7, 0x00, 0x10, 0x00, 0x00, 0x48, 0xFF, 0xC9, 0x75, 0xF1, 0x0F, 0x05];
+            ulong Faults(ulong at)
+            {
+                guest.Start(readAll);
+                guest.Cpu.Registers.Rdi = at;
+                guest.Cpu.Registers.Rcx = 512;
+                var before = guest.Cpu.ReadStatistics()["pf_taken"];
+                Assert.Equal(VcpuExitKind.Syscall, guest.Cpu.Run().Kind);
+                Assert.Equal(BitConverter.ToUInt64(bytes, (2 * (int)GuestImage.LargePageSize) - 4096), guest.Cpu.Registers.Rbx);
+                return guest.Cpu.ReadStatistics()["pf_taken"] - before;
+            }
+            const ulong large = Guest.Data + 0x4000_0000;
+            guest.Write64(guest.LargePte(large), address | Guest.ReadOnly | 0x80);
+            for (ulong page = 0; page < 512; page++)
+                guest.Map(Guest.Data + (page * 4096), address + (page * 4096), Guest.ReadOnly);
+            var small = Faults(Guest.Data);
+            var one = Faults(large);
+            TestContext.Current.TestOutputHelper?.WriteLine($"{small} faults with small pages, {one} with a large one");
+            // With nested paging the host's large page is enough.
+            Assert.True(one <= small && one < 10, $"{one} faults instead of {small}");
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
     public void Images_are_read_by_guest_and_host_and_written_by_neither()
     {
         var path = Path.GetTempFileName();

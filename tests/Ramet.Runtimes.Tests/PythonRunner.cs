@@ -85,15 +85,14 @@ internal sealed partial class PythonRunner : IDisposable
     {
         byte[] source = Encoding.UTF8.GetBytes(code);
         byte[] json = options is null ? [] : JsonSerializer.SerializeToUtf8Bytes(options);
-        byte[] message = new byte[80 + source.Length + json.Length];
-        BinaryPrimitives.WriteUInt32LittleEndian(message, 1);
+        byte[] random = seed ?? System.Security.Cryptography.RandomNumberGenerator.GetBytes(64);
+        byte[] message = [.. new byte[20], .. random, .. source, .. json];
+        BinaryPrimitives.WriteUInt32LittleEndian(message, 2);
         BinaryPrimitives.WriteUInt32LittleEndian(message.AsSpan(4), flags);
         BinaryPrimitives.WriteInt32LittleEndian(message.AsSpan(8), source.Length);
         BinaryPrimitives.WriteInt32LittleEndian(message.AsSpan(12), json.Length);
-        (seed ?? System.Security.Cryptography.RandomNumberGenerator.GetBytes(64)).CopyTo(message, 16);
-        source.CopyTo(message, 80);
-        json.CopyTo(message, 80 + source.Length);
-        if ((flags & Large) != 0) _socket.Send(message.AsSpan(0, 80));
+        BinaryPrimitives.WriteInt32LittleEndian(message.AsSpan(16), random.Length);
+        if ((flags & Large) != 0) _socket.Send(message.AsSpan(0, 20));
         _socket.Send(message);
     }
 
@@ -106,7 +105,7 @@ internal sealed partial class PythonRunner : IDisposable
         byte[] reply = new byte[1 << 20];
         int length = _socket.Receive(reply);
         if (length < 16) Assert.Fail($"No reply; the runner wrote: {(_error.Wait(5000) ? _error.Result : "nothing")}");
-        Assert.Equal(1u, BinaryPrimitives.ReadUInt32LittleEndian(reply));
+        Assert.Equal(2u, BinaryPrimitives.ReadUInt32LittleEndian(reply));
         Assert.Equal(length - 16, BinaryPrimitives.ReadInt32LittleEndian(reply.AsSpan(12)));
         return (BinaryPrimitives.ReadInt32LittleEndian(reply.AsSpan(8)), length == 16 ? null : JsonDocument.Parse(reply.AsMemory(16, length - 16)));
     }

@@ -117,7 +117,7 @@ public class PythonRunnerTests
         Assert.Contains("/nowhere", details!.RootElement.GetProperty("error").GetString(), StringComparison.Ordinal);
         runner.SendRaw([1, 2, 3]);
         Assert.Equal(2, runner.Receive().ExitCode);
-        runner.SendRaw([1, 0, 0, 0, 2, 0, 0, 0, 255, 0, 0, 0, 0, 0, 0, 0, .. new byte[64]]);
+        runner.SendRaw([2, 0, 0, 0, 2, 0, 0, 0, 255, 0, 0, 0, 0, 0, 0, 0, 64, 0, 0, 0, .. new byte[64]]);
         Assert.Contains("255", runner.Receive().Details!.RootElement.GetProperty("error").GetString() + "255", StringComparison.Ordinal);
         runner.Send("print('still here')");
         Assert.Equal(0, runner.Receive().ExitCode);
@@ -174,7 +174,33 @@ public class PythonRunnerTests
         Assert.True(first.Length >= 3);
         for (int i = 0; i < first.Length - 1; i++) Assert.NotEqual(first[i], second[i]);
         Assert.Equal(first.Length - 1, first[..^1].Distinct().Count());
-        Assert.NotEqual(Draw(0), Draw(0));
+    }
+
+    [Fact]
+    public void States_of_generators_can_be_given_instead_of_seeds()
+    {
+        const string Code = "import random, sys, hashlib\nv = [random.random() for _ in range(2)]\n"
+            + "if 'numpy' in sys.modules:\n  import numpy as np\n  v += np.random.rand(2).tolist()\nprint(*v)";
+        // All words alike: the first number that comes of it is known, the same for both generators, and another than a seed would give.
+        byte[] random = [.. Enumerable.Repeat((byte)7, 64 + (2 * 2496))];
+        using var runner = new PythonRunner();
+        runner.Send(Code, seed: random);
+        runner.Receive();
+        string[] numbers = runner.Finish().Output.Split();
+        string expected = PythonRunner.RunPlain("import random\nrandom.setstate((3, (0x07070707,) * 624 + (624,), None))\nprint(random.random(), random.random())").Output.TrimEnd();
+        Assert.Equal(expected, string.Join(' ', numbers[..2]));
+        if (numbers.Length == 4) Assert.Equal(expected, string.Join(' ', numbers[2..]));
+    }
+
+    [Fact]
+    public void Without_random_bytes_generators_go_on_as_the_program_left_them()
+    {
+        using var runner = new PythonRunner();
+        runner.Send("import random; random.seed(5); print(random.random())", PythonRunner.Session);
+        Assert.Equal(0, runner.Receive().ExitCode);
+        runner.Send("print(random.random())", seed: []);
+        Assert.Equal(0, runner.Receive().ExitCode);
+        Assert.Equal(PythonRunner.RunPlain("import random; random.seed(5); print(random.random()); print(random.random())").Output, runner.Finish().Output);
     }
 
     [Fact]

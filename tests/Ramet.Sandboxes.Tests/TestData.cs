@@ -10,7 +10,7 @@ internal static class TestData
         ? given
         : Path.Combine(ArtifactsFolder(), "test-data");
 
-    private static readonly Lazy<SandboxEngine> LazyEngine = new(() => new SandboxEngine(Directory));
+    private static readonly Lazy<SandboxEngine> LazyEngine = new(() => new SandboxEngine(Directory) { UsesLargePages = true });
     private static readonly Lazy<Task<ImageLayer>> LazyImage = new(() => Engine.OpenImageAsync("python"));
 
     /// <summary>The engine of this process.</summary>

@@ -134,4 +134,27 @@ public sealed class ExecTests(Daemon daemon)
         Assert.Matches("(?m)^ramet_total_seconds_bucket\\{le=\"\\+Inf\"\\} [1-9]", text);
         foreach (string line in text.Split('\n', StringSplitOptions.RemoveEmptyEntries)) Assert.Matches("^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\\{.*\\})? [-+0-9.eE]+)$", line);
     }
+
+    [Fact]
+    public async Task Output_of_an_exec_is_streamed_as_it_is_printed()
+    {
+        foreach (bool raw in (bool[])[false, true])
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, raw ? "/v1/exec?output=base64" : "/v1/exec")
+            {
+                Content = Http.Body("""{"code":"import sys, time\nfor i in range(3):\n    print('é', i, flush=True)\n    time.sleep(0.2)\nprint('e', file=sys.stderr)\nsys.exit(3)"}"""),
+            };
+            request.Headers.Accept.ParseAdd("text/event-stream");
+            using var response = await daemon.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+            var events = await Events.ReadAsync(response);
+            Assert.True(events.Count(one => one.Name == "stdout") >= 3);
+            string Text(string name) => string.Concat(events.Where(one => one.Name == name).Select(one =>
+                raw ? System.Text.Encoding.UTF8.GetString(Convert.FromBase64String((string)one.Data["base64"]!)) : (string?)one.Data["text"]));
+            Assert.Equal("é 0\né 1\né 2\n", Text("stdout"));
+            Assert.Equal("e\n", Text("stderr"));
+            Assert.Equal("end", events[^1].Name);
+            Assert.Equal(3, (int)events[^1].Data["exit_code"]!);
+            Assert.True((double)events[^1].Data["fork_time_ms"]! > 0);
+        }
+    }
 }

@@ -65,6 +65,8 @@ public sealed class FuzzTests
         HttpRequestMessage Make(string path, string method, JsonNode operation)
         {
             path = path.Replace("{id}", random.Next(8) == 0 ? Uri.EscapeDataString(Text() + "x") : ids[random.Next(ids.Count)], StringComparison.Ordinal)
+                .Replace("{checkpoint}", Uri.EscapeDataString(Text() + "x"), StringComparison.Ordinal)
+                .Replace("{name}", Uri.EscapeDataString(Text() + "x"), StringComparison.Ordinal)
                 .Replace("{pid}", random.Next(4) == 0 ? Uri.EscapeDataString(Text() + "1") : $"{random.Next(2, 12)}", StringComparison.Ordinal);
             var query = (operation["parameters"]?.AsArray() ?? []).Where(parameter => (string?)parameter!["in"] == "query" && random.Next(5) > 0)
                 .Select(parameter => $"{parameter!["name"]}={Uri.EscapeDataString(random.Next(3) == 0 ? Text() : Scalar((string?)parameter["schema"]!["type"]))}");

@@ -258,7 +258,7 @@ public sealed class LiveSandbox : IAsyncDisposable
 {
     private readonly HttpClient _http;
 
-    private LiveSandbox(HttpClient http, string id) => (_http, Id) = (http, id);
+    public LiveSandbox(HttpClient http, string id) => (_http, Id) = (http, id);
 
     public string Id { get; }
 

@@ -72,7 +72,7 @@ public sealed class WorkerTests
     }
 
     /// <summary>Process ids of a server's workers (proc_pid_stat(5): the fourth field is the parent).</summary>
-    private static int[] WorkersOf(RunningServer server) =>
+    internal static int[] WorkersOf(RunningServer server) =>
     [
         .. Directory.EnumerateDirectories("/proc")
             .Select(directory => int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out int pid) ? pid : 0)

@@ -802,3 +802,21 @@ CASE(huge_and_empty_mappings_are_quick)
     OK(munmap(map, size));
     CHECK(now_ms() - start < 5000);
 }
+
+CASE(a_private_mapping_shows_what_others_write_to_the_file_until_its_own_first_write)
+{
+    int fd = OK(open("f", O_RDWR | O_CREAT, 0600));
+    char page[PAGE];
+    memset(page, 'a', PAGE);
+    CHECK_EQ(write(fd, page, PAGE), (ssize_t)PAGE);
+    CHECK_EQ(write(fd, page, PAGE), (ssize_t)PAGE);
+    char *map = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+    CHECK(map != MAP_FAILED);
+    CHECK_EQ(map[0] + map[PAGE], 'a' + 'a');
+    map[PAGE] = 'p';
+    CHECK_EQ(pwrite(fd, "bb", 2, 0), 2);
+    CHECK_EQ(pwrite(fd, "bb", 2, (off_t)PAGE), 2);
+    CHECK_EQ(map[0], 'b');
+    CHECK_EQ(map[PAGE], 'p');
+    CHECK_EQ(map[PAGE + 1], 'a');
+}

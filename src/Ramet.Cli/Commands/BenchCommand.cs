@@ -7,7 +7,7 @@ namespace Ramet.Cli.Commands;
 internal static class BenchCommand
 {
     /// <summary>Makes the command.</summary>
-    public static Command Create(GlobalOptions globals) => BenchCommands.Create(new BenchHost(parse => Engine.Open(globals.DataDirectory(parse), globals.KvmDevice(parse)))
+    public static Command Create(GlobalOptions globals) => BenchCommands.Create(new BenchHost(parse => Engine.Open(globals.DataDirectory(parse), globals.KvmDevice(parse), largePages: true))
     {
         GlobalArguments = parse => ["--data-dir", globals.DataDirectory(parse), "--kvm-device", globals.KvmDevice(parse)],
         OpenTemplate = static (engine, name) =>

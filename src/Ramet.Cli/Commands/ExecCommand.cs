@@ -43,7 +43,8 @@ internal static class ExecCommand
                 ("ramet exec --timeout 2s --memory 128M --json 'while True: pass'", "Limits, and a result for programs to read."),
             ],
         };
-        foreach (var option in (Option[])[template, file, input, json, stats]) command.Options.Add(option);
+        var server = new Option<string?>("--server") { Description = "A daemon to run it: HOST:PORT, a URL, or unix:/PATH. Else RAMET_SERVER; else the daemon of the data directory, if it runs.", HelpName = "ADDRESS" };
+        foreach (var option in (Option[])[template, file, input, json, stats, server]) command.Options.Add(option);
         limits.AddTo(command);
         command.Arguments.Add(words);
         command.SetAction(parse =>
@@ -53,9 +54,12 @@ internal static class ExecCommand
             var options = limits.Read(parse) with { Output = wantsJson ? null : new OutputPassthrough() };
             string name = parse.GetValue(template)!;
             string dataDirectory = globals.DataDirectory(parse), device = globals.KvmDevice(parse);
-            return wantsJson
-                ? JsonReport.Guard(() => Run(dataDirectory, device, name, request, options, wantsJson, parse.Has(stats)))
-                : Run(dataDirectory, device, name, request, options, wantsJson, parse.Has(stats));
+            string? address = parse.GetValue(server);
+            return wantsJson ? JsonReport.Guard(RunSomewhere) : RunSomewhere();
+
+            int RunSomewhere() =>
+                (parse.Has(stats) || !IsForDaemons(request, options) ? null : TryDaemon(address, dataDirectory, name, request, options, wantsJson))
+                ?? Run(dataDirectory, device, name, request, options, wantsJson, parse.Has(stats));
         });
         return command;
     }
@@ -84,6 +88,21 @@ internal static class ExecCommand
         else if (result.Result.Message is { } message) Message.Write(message);
         if (stats) Statistics.Write(result, options);
         return result.Result.ExitCode;
+    }
+
+    /// <summary>Whether a daemon knows all that is asked for.</summary>
+    private static bool IsForDaemons(ExecRequest request, SandboxOptions options)
+    {
+        var standard = new SandboxOptions();
+        return request is { FileName: null, OpenInput: false } && options.Timeout is { TotalSeconds: <= 3600 } && options.MemoryBytes % (1 << 20) == 0 && options.MemoryBytes >> 20 <= 1 << 20
+            && options.MaxOutputBytes == standard.MaxOutputBytes && options.MaxThreads == standard.MaxThreads && options.MaxOpenFiles == standard.MaxOpenFiles && options.VirtualCpus == standard.VirtualCpus;
+    }
+
+    // Of its own: what it needs is loaded only when there is a daemon.
+    private static int? TryDaemon(string? server, string dataDirectory, string template, ExecRequest request, SandboxOptions options, bool json)
+    {
+        var named = Remote.DaemonAddress.Named(server);
+        return (named ?? Remote.DaemonAddress.Noted(dataDirectory)) is { } address ? Remote.RemoteExec.TryRun(address, named is not null, template, request, options, json) : null;
     }
 
     /// <summary>Where the code comes from, and what else goes with it.</summary>

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using Ramet.Cli.Input;
 using Ramet.Sandboxes;
+using Ramet.Sandboxes.Durable;
 using Ramet.Sandboxes.Workers;
 using Ramet.Server;
 using Ramet.Server.Configuration;
@@ -55,7 +56,7 @@ internal static class ServeCommand
             RametServer.RunAsync(
                 settings,
                 () => Engine.Open(settings.DataDirectory, kvmDevice),
-                (engine, progress) => new WorkerSandboxHost(engine, workers, progress),
+                (engine, progress) => new DurableSandboxHost(new WorkerSandboxHost(engine, workers, progress), engine, TimeSpan.FromDays(settings.PausedDays)),
                 started).GetAwaiter().GetResult();
             return 0;
         }

@@ -37,17 +37,72 @@ internal static class TemplateCommands
     private static Command CreateBuild(GlobalOptions globals)
     {
         var name = NameArgument("The template, such as python.");
-        var command = new TaughtCommand("build", "Builds a template anew. 'exec' does so by itself when it is missing, damaged or out of date.") { Examples = [("ramet template build python", "")] };
+        var from = new Option<string?>("--from") { Description = "Builds it on this template: a fork of that runs the script, and is frozen.", HelpName = "TEMPLATE" };
+        from.CompletionSources.Add(_ => TemplateStore.KnownNames.Select(known => new System.CommandLine.Completions.CompletionItem(known)));
+        var script = new Option<string?>("--script") { Description = "Code that warms it up. What it imports and defines is there in every sandbox.", HelpName = "FILE" };
+        var image = new Option<string?>("--image") { Description = "Starts the runtime of --from in this image first.", HelpName = "NAME" };
+        var command = new TaughtCommand("build", "Builds a template anew. 'exec' does so by itself when it is missing, damaged or out of date.")
+        {
+            Notes = """
+                Notes:
+                  A template on another is built again by itself when what is below it changes: its script is kept.
+                """,
+            Examples =
+            [
+                ("ramet template build python", ""),
+                ("echo 'import sqlite3, http.server' >warm.py && ramet template build mine --from python --script warm.py && ramet exec --template mine 'print(sqlite3)'", "A template on another."),
+            ],
+        };
+        var sandbox = new Option<string?>("--from-sandbox") { Description = "Makes it of a sandbox of a running daemon, as it is. It is the key's own, and known to that daemon.", HelpName = "ID" };
+        var server = new Option<string?>("--server") { Description = "The daemon of --from-sandbox. Else RAMET_SERVER, the daemon of the data directory, 127.0.0.1:8080.", HelpName = "ADDRESS" };
         command.Arguments.Add(name);
+        foreach (var option in (Option[])[from, script, image, sandbox, server]) command.Options.Add(option);
         command.SetAction(parse =>
         {
+            string wanted = parse.GetValue(name)!;
+            string? below = parse.GetValue(from), file = parse.GetValue(script);
+            if (parse.GetValue(sandbox) is { } id)
+            {
+                if (below is not null || file is not null) throw new UsageException("a template is built on a template (--from, --script) or of a sandbox (--from-sandbox), not both.");
+                return BuildFromSandbox(Remote.DaemonAddress.Find(parse.GetValue(server), globals.DataDirectory(parse)), wanted, id);
+            }
+
+            if ((below is null) != (file is null)) throw new UsageException("--from and --script go together: a template on another is what a script has made of a fork of it.");
+            if (below is null && parse.GetValue(image) is not null) throw new UsageException("--image goes with --from and --script.");
+            string? code = file is null ? null : ReadScript(file);
             using var interruption = new Interruption();
             using var engine = Engine.Open(globals.DataDirectory(parse), globals.KvmDevice(parse));
-            var template = Engine.Build(interruption, (progress, token) => engine.Templates.BuildAsync(parse.GetValue(name)!, progress, token));
-            Message.Write($"template '{template.Manifest.Name}' is ready: {ByteSize.Format(template.Manifest.UsedBytes)} of memory, {ByteSize.Format(template.Manifest.StateBytes)} of kernel state.");
+            var template = Engine.Build(interruption, (progress, token) => below is null
+                ? engine.Templates.BuildAsync(wanted, progress, token)
+                : engine.Templates.ExtendAsync(wanted, below, code!, parse.GetValue(image), progress, token));
+            var manifest = template.Manifest;
+            Message.Write(string.Create(
+                CultureInfo.InvariantCulture,
+                $"template '{manifest.Name}' is ready after {manifest.BuildMilliseconds / 1000.0:0.00} s: {ByteSize.Format(manifest.UsedBytes)} of memory, {ByteSize.Format(manifest.StateBytes)} of kernel state."));
             return 0;
         });
         return command;
+    }
+
+    private static int BuildFromSandbox(Remote.DaemonAddress address, string name, string sandbox)
+    {
+        using var daemon = new Remote.Daemon(address);
+        var made = daemon.Post("v1/templates", new Contracts.TemplateBody { Name = name, Sandbox = sandbox }, Contracts.ContractsJson.Default.TemplateBody, Contracts.ContractsJson.Default.TemplateAnswer);
+        Message.Write(string.Create(
+            CultureInfo.InvariantCulture, $"template '{made.Name}' is ready in the daemon after {(made.BuildMs ?? 0) / 1000:0.00} s: {ByteSize.Format(made.SizeBytes ?? 0)}. Use it there: ramet sandbox create --template {made.Name}"));
+        return 0;
+    }
+
+    private static string ReadScript(string path)
+    {
+        try
+        {
+            return path == "-" ? System.Text.Encoding.UTF8.GetString(StandardStream.ReadAllInput()) : File.ReadAllText(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UsageException($"cannot read '{path}': {(e is FileNotFoundException or DirectoryNotFoundException ? "no such file" : e.Message)}");
+        }
     }
 
     private static Command CreateList(GlobalOptions globals)

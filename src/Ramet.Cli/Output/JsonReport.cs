@@ -23,6 +23,19 @@ internal static class JsonReport
         WriteTime(json, "total_time_ms", result.TotalNanoseconds);
     });
 
+    /// <summary>The same of a program that ran in a daemon.</summary>
+    public static void Write(Contracts.ExecAnswer answer, byte[] stdout, byte[] stderr, string? error) => Write(json =>
+    {
+        WriteStream(json, "stdout", stdout);
+        WriteStream(json, "stderr", stderr);
+        json.WriteNumber("exit_code", answer.ExitCode);
+        json.WriteBoolean("timed_out", answer.TimedOut);
+        json.WriteString("error", error);
+        json.WriteNumber("fork_time_ms", answer.ForkTimeMs);
+        json.WriteNumber("exec_time_ms", answer.ExecTimeMs);
+        json.WriteNumber("total_time_ms", answer.TotalTimeMs);
+    });
+
     /// <summary>Runs a command; if it fails before there is a result, prints an object that says so as well.</summary>
     public static int Guard(Func<int> command)
     {

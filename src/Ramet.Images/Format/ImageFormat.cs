@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 namespace Ramet.Images.Format;
 
 /// <summary>
-/// The layout of an image on disk, format 1. All numbers are little-endian.
+/// The layout of an image on disk, format 2. All numbers are little-endian.
 /// <code>
 /// image.index: header (256 bytes)
 ///              nodes (64 bytes each; node 0 is the root)
@@ -12,7 +12,8 @@ namespace Ramet.Images.Format;
 ///              strings (names and link targets, without terminators)
 ///              extended attributes (for a node: u32 count, then for each u16 name length, u32 value length, name, value)
 ///              SHA-256 of all bytes before
-/// image.data:  contents of files, each at a multiple of 4096 and zero-padded to one, ELF files first, equal contents once
+/// image.data:  contents of files, each at a multiple of 4096 and zero-padded to one, ELF files first, equal contents once;
+///              ELF files of 2 MiB and more at a multiple of that, so that programs at fixed addresses can be mapped with large pages
 ///              trailer (4096 bytes: magic, SHA-256 of all bytes before)
 /// image.json:  the manifest, for people and for rebuilding
 /// </code>
@@ -25,12 +26,13 @@ internal static class ImageFormat
     public const string DataFile = "image.data";
     public const string ManifestFile = "image.json";
 
-    public const uint Version = 1;
+    public const uint Version = 2;
     public const int HeaderSize = 256;
     public const int NodeSize = 64;
     public const int EntrySize = 12;
     public const int HashSize = 32;
     public const int PageSize = 4096;
+    public const long LargePageSize = 2 << 20;
 
     public static ReadOnlySpan<byte> IndexMagic => "RAMETIDX"u8;
     public static ReadOnlySpan<byte> DataMagic => "RAMETDAT"u8;

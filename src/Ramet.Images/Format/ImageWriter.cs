@@ -83,9 +83,22 @@ internal sealed class ImageWriter
         var total = distinct.Sum(content => ImageFormat.AlignUp(content.Length)) + ImageFormat.PageSize;
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var buffer = new byte[1 << 18];
+        void Append(int count)
+        {
+            hash.AppendData(buffer, 0, count);
+            data.Write(buffer, 0, count);
+            _dataLength += count;
+        }
+
         foreach (var content in ordered)
         {
             cancellationToken.ThrowIfCancellationRequested();
+            if (content.IsElf && content.Length >= ImageFormat.LargePageSize)
+            {
+                Array.Clear(buffer);
+                while ((-_dataLength & (ImageFormat.LargePageSize - 1)) is var gap and not 0) Append((int)Math.Min(gap, buffer.Length));
+            }
+
             _offsets.Add(content, _dataLength);
             using var source = _tree.Contents.Open(content);
             for (var left = content.Length; left > 0;)
@@ -95,11 +108,9 @@ internal sealed class ImageWriter
                 left -= count;
                 var padded = left > 0 ? count : (int)ImageFormat.AlignUp(count); // The buffer is a whole number of pages.
                 buffer.AsSpan(count, padded - count).Clear();
-                hash.AppendData(buffer, 0, padded);
-                data.Write(buffer, 0, padded);
-                _dataLength += padded;
+                Append(padded);
             }
-            progress((double)_dataLength / total);
+            progress(Math.Min(1, (double)_dataLength / total));
         }
         var digest = hash.GetHashAndReset();
         var trailer = new byte[ImageFormat.PageSize];

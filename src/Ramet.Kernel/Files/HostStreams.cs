@@ -12,6 +12,10 @@ public sealed partial class HostStreams
 {
     private HashSet<int> _full = [];
 
+    // The host's ends of processes that it has started, by process id: a host that takes over after a restore finds them here.
+    private Dictionary<int, HostInput> _inputs = [];
+    private Dictionary<int, Terminals.HostTerminal> _terminals = [];
+
     [NotSaved]
     private IOutputSink? _sink;
 
@@ -35,6 +39,21 @@ public sealed partial class HostStreams
 
     /// <summary>Writers wait here while the sink is full.</summary>
     internal WaitQueue OutputQueue { get; private set; } = new();
+
+    /// <summary>The host's ends of a process that <see cref="Kernel.Spawn"/> has started, perhaps before a restore; null when it has ended.</summary>
+    public Hosting.SpawnedProcess? FindSpawned(int pid) =>
+        _inputs.TryGetValue(pid, out var input) ? new Hosting.SpawnedProcess(pid, input, _terminals.GetValueOrDefault(pid)) : null;
+
+    internal void AddSpawned(Hosting.SpawnedProcess process)
+    {
+        _inputs[process.Pid] = process.Input;
+        if (process.Terminal is { } terminal) _terminals[process.Pid] = terminal;
+    }
+
+    internal void RemoveSpawned(int pid)
+    {
+        if (_inputs.Remove(pid)) _terminals.Remove(pid);
+    }
 
     /// <summary>Whether a write to the stream would be tried at all.</summary>
     internal bool CanWrite(int stream) => _sink is not null && !_full.Contains(stream);

@@ -208,7 +208,7 @@ public sealed class HostFiles(Kernel kernel)
     }
 
     /// <summary>Bytes of the kernel's names (one char a byte) as text; what is not UTF-8 is replaced.</summary>
-    internal static string FromKernel(string name) => Encoding.UTF8.GetString(Encoding.Latin1.GetBytes(name));
+    public static string FromKernel(string name) => Encoding.UTF8.GetString(Encoding.Latin1.GetBytes(name));
 
     /// <summary>Text as the kernel has names: one char a byte. False: it holds a NUL, which no name can.</summary>
     internal static bool TryEncode(string text, out string encoded)

@@ -33,3 +33,8 @@ public sealed record SpawnedProgram
 /// <param name="Input">What it reads; of no use when there is a terminal.</param>
 /// <param name="Terminal">Its terminal; null: it has streams.</param>
 public sealed record SpawnedProcess(int Pid, HostInput Input, HostTerminal? Terminal);
+
+/// <summary>A process of a sandbox.</summary>
+/// <param name="Pid">Its id.</param>
+/// <param name="Command">argv as the program has it now, or its name when that is empty.</param>
+public sealed record HostProcessInfo(int Pid, IReadOnlyList<string> Command);

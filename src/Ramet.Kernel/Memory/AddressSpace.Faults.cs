@@ -109,6 +109,7 @@ public sealed partial class AddressSpace
         }
 
         if (frame < GuestMemory.ImageBase) Frames.AddReference(frame);
+        else if (TryMapLarge(page, frame)) return FaultOutcome.Resolved;
         else if (!_kernel.Machine.Memory.TryAttachImage(frame, GuestMemory.PageSize)) return FaultOutcome.OutOfMemory;
         if ((entry & PageTableEntry.Present) != 0) Remove(leaf, index);
         Install(leaf, index, PageTableEntry.ForPage(frame, area.Protection, area.IsShared && writable));

@@ -66,7 +66,7 @@ public sealed partial class AddressSpace
         }
         else
         {
-            start = Place(start & ~PageMask, length, (request.Flags & MappingFlags.MAP_32BIT) != 0);
+            start = Place(start & ~PageMask, length, (request.Flags & MappingFlags.MAP_32BIT) != 0, LargePhase(request));
             if (start == 0) return Errno.ENOMEM;
         }
 
@@ -232,9 +232,15 @@ public sealed partial class AddressSpace
         return end <= PageTables.UserEnd;
     }
 
-    private ulong Place(ulong hint, ulong length, bool low)
+    private ulong Place(ulong hint, ulong length, bool low, ulong? largePhase)
     {
         if (hint >= LowestMapping && hint <= PageTables.UserEnd - length && IsFree(hint, hint + length)) return hint;
+        if (!low && largePhase is { } phase && FindFree(length + PageTables.LargePageSize, MmapTop) is var room and not 0)
+        {
+            ulong highest = room + PageTables.LargePageSize;
+            return highest - ((highest - phase) & LargeMask);
+        }
+
         if (low) return FindFree(length, 0x8000_0000);
         ulong place = FindFree(length, MmapTop);
         return place != 0 ? place : FindFree(length, PageTables.UserEnd);

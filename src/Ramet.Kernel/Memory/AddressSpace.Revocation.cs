@@ -1,3 +1,4 @@
+using Ramet.Kernel.Platform;
 using Ramet.Kernel.State;
 
 namespace Ramet.Kernel.Memory;
@@ -61,8 +62,10 @@ public sealed partial class AddressSpace
         FinishRevocation();
     }
 
-    private bool IsPrivateCopy(VirtualMemoryArea area, long page, ulong entry) =>
-        (entry & PageTableEntry.Writable) != 0
-        || area.Object!.GetPage(page, forWrite: false, out ulong frame, out _) != Errno.None
-        || frame != (entry & PageTableEntry.AddressMask);
+    private static bool IsPrivateCopy(VirtualMemoryArea area, long page, ulong entry)
+    {
+        ulong mapped = entry & PageTableEntry.AddressMask;
+        if (mapped >= GuestMemory.ImageBase) return false; // The image's own page, which the object may have replaced already.
+        return (entry & PageTableEntry.Writable) != 0 || area.Object!.GetPage(page, forWrite: false, out ulong frame, out _) != Errno.None || frame != mapped;
+    }
 }

@@ -62,7 +62,7 @@ internal sealed partial class PageTables
         {
             ulong entry = Entries(table)[Index(address, shift)];
             if ((entry & PageTableEntry.Present) == 0) return 0;
-            table = entry & PageTableEntry.AddressMask;
+            table = Below(entry, address);
         }
 
         return table;
@@ -80,7 +80,7 @@ internal sealed partial class PageTables
             next = (address | ((1UL << shift) - 1)) + 1;
             ulong entry = Entries(table)[Index(address, shift)];
             if ((entry & PageTableEntry.Present) == 0) return 0;
-            table = entry & PageTableEntry.AddressMask;
+            table = Below(entry, address);
         }
 
         next = (address | 0x1F_FFFF) + 1;
@@ -102,7 +102,7 @@ internal sealed partial class PageTables
                 Volatile.Write(ref entry, frame | PageTableEntry.Table);
             }
 
-            table = entry & PageTableEntry.AddressMask;
+            table = Below(entry, address);
         }
 
         return table;
@@ -132,8 +132,10 @@ internal sealed partial class PageTables
     {
         ref ulong slot = ref Entries(leaf)[index];
         ulong old = slot;
+        if (old == entry) return;
+        BeforeChange(leaf);
         Volatile.Write(ref slot, entry);
-        if ((old & PageTableEntry.Present) != 0 && old != entry && (old | PageTableEntry.Writable) != entry) MarkStale(leaf);
+        if ((old & PageTableEntry.Present) != 0 && (old | PageTableEntry.Writable) != entry) MarkStale(leaf);
     }
 
     /// <summary>Frees the lowest tables that lie wholly inside a range in which nothing is mapped any more, and tables above that became empty.</summary>
@@ -189,7 +191,7 @@ internal sealed partial class PageTables
             ulong entry = entries[i];
             if ((entry & PageTableEntry.Present) == 0) continue;
             ulong first = tableStart + ((ulong)i * span);
-            if (shift == 12 || first >= end || first + span <= start)
+            if (shift == 12 || first >= end || first + span <= start || (entry & PageTableEntry.Large) != 0)
             {
                 empty = false;
                 if (shift == 12) return false;

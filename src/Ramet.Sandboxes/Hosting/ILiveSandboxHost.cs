@@ -49,6 +49,47 @@ public interface ILiveSandboxHost
     /// <summary>The window of its terminal has another size.</summary>
     Task ResizeAsync(string tenant, string id, int pid, HostedTerminalSize size, CancellationToken cancellationToken);
 
+    /// <summary>Makes sandboxes that go on from this very point, processes included; this one goes on as well.</summary>
+    /// <param name="tenant">Whose it is.</param>
+    /// <param name="id">The parent.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="timeout">When they end by themselves; null: after as long as the parent was given.</param>
+    /// <param name="metadata">What is noted with them; null: what is noted with the parent.</param>
+    /// <param name="cancellationToken">Ends the making.</param>
+    Task<IReadOnlyList<HostedSandbox>> ForkAsync(
+        string tenant, string id, int count, TimeSpan? timeout, IReadOnlyDictionary<string, string>? metadata, CancellationToken cancellationToken);
+
+    /// <summary>Keeps this point of it, to come back to.</summary>
+    /// <exception cref="SandboxConflictException">It has as many checkpoints as it may.</exception>
+    Task<HostedCheckpoint> CheckpointAsync(string tenant, string id, string? name, CancellationToken cancellationToken);
+
+    /// <summary>Its checkpoints, the oldest first.</summary>
+    Task<IReadOnlyList<HostedCheckpoint>> ListCheckpointsAsync(string tenant, string id, CancellationToken cancellationToken);
+
+    /// <summary>Forgets a checkpoint.</summary>
+    /// <exception cref="CheckpointGoneException">There is none.</exception>
+    Task DeleteCheckpointAsync(string tenant, string id, string checkpoint, CancellationToken cancellationToken);
+
+    /// <summary>Goes back to a checkpoint: what came after it never happened. Its checkpoints stay, later ones too.</summary>
+    /// <exception cref="CheckpointGoneException">There is none.</exception>
+    Task<HostedSandbox> RewindAsync(string tenant, string id, string checkpoint, CancellationToken cancellationToken);
+
+    /// <summary>What differs between two points.</summary>
+    /// <param name="tenant">Whose it is.</param>
+    /// <param name="id">The sandbox.</param>
+    /// <param name="from">A checkpoint.</param>
+    /// <param name="to">A checkpoint; null: now.</param>
+    /// <param name="content">Whether contents of files are wanted.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="CheckpointGoneException">There is none.</exception>
+    Task<HostedDiff> DiffAsync(string tenant, string id, string from, string? to, bool content, CancellationToken cancellationToken);
+
+    /// <summary>What it has used.</summary>
+    Task<HostedMetrics> MetricsAsync(string tenant, string id, CancellationToken cancellationToken);
+
+    /// <summary>The last of what has happened to it.</summary>
+    Task<IReadOnlyList<HostedLogEntry>> HistoryAsync(string tenant, string id, CancellationToken cancellationToken);
+
     /// <summary>What is known of a file.</summary>
     Task<HostedFileInfo> StatFileAsync(string tenant, string id, string path, bool followLinks, CancellationToken cancellationToken);
 
@@ -82,7 +123,41 @@ public interface ILiveSandboxHost
 /// <param name="MemoryBytes">Memory limit.</param>
 /// <param name="Timeout">When it ends by itself.</param>
 /// <param name="Metadata">What the caller wants to be noted with it.</param>
-public sealed record HostedSandboxSpec(string Template, ulong MemoryBytes, TimeSpan Timeout, IReadOnlyDictionary<string, string> Metadata);
+public sealed record HostedSandboxSpec(string Template, ulong MemoryBytes, TimeSpan Timeout, IReadOnlyDictionary<string, string> Metadata)
+{
+    /// <summary>The image, for one without an interpreter: processes and files only; null: it is forked from <see cref="Template"/>.</summary>
+    public string? Image { get; init; }
+
+    /// <summary>The snapshot that it goes on from, whose template or image it has then; null: none.</summary>
+    public string? Snapshot { get; init; }
+
+    /// <summary>Environment variables of the interpreter and of processes.</summary>
+    public IReadOnlyDictionary<string, string>? Environment { get; init; }
+
+    /// <summary>Working directory of the interpreter and of processes; null: the template's or the image's.</summary>
+    public string? WorkingDirectory { get; init; }
+
+    /// <summary>Limit of processes and threads; null: the default.</summary>
+    public int? MaxThreads { get; init; }
+
+    /// <summary>Limit of open files; null: the default.</summary>
+    public int? MaxOpenFiles { get; init; }
+
+    /// <summary>Bytes that a run or a process may print; then it reads EPIPE. Null: no limit.</summary>
+    public long? MaxOutputBytes { get; init; }
+
+    /// <summary>Unused for this long, it is paused, until it is used again; null: it is not.</summary>
+    public TimeSpan? AutoPause { get; init; }
+
+    /// <summary>Whether there is a checkpoint before each run.</summary>
+    public bool CheckpointEveryRun { get; init; }
+
+    /// <summary>Most checkpoints.</summary>
+    public int MaxCheckpoints { get; init; } = 64;
+
+    /// <summary>Most bytes that checkpoints take together.</summary>
+    public long MaxCheckpointBytes { get; init; } = 256L << 20;
+}
 
 /// <summary>A live sandbox.</summary>
 /// <param name="Id">Its id.</param>
@@ -94,7 +169,23 @@ public sealed record HostedSandboxSpec(string Template, ulong MemoryBytes, TimeS
 /// <param name="UsedBytes">What it uses.</param>
 /// <param name="Metadata">What was noted with it.</param>
 public sealed record HostedSandbox(
-    string Id, string Tenant, string Template, DateTimeOffset Created, DateTimeOffset Expires, ulong MemoryBytes, ulong UsedBytes, IReadOnlyDictionary<string, string> Metadata);
+    string Id, string Tenant, string Template, DateTimeOffset Created, DateTimeOffset Expires, ulong MemoryBytes, ulong UsedBytes, IReadOnlyDictionary<string, string> Metadata)
+{
+    /// <summary>The image of one without an interpreter; null: it was forked from <see cref="Template"/>.</summary>
+    public string? Image { get; init; }
+
+    /// <summary>Whether it stands still, on disk.</summary>
+    public bool IsPaused { get; init; }
+
+    /// <summary>Whether it was paused because nobody used it: whoever uses it resumes it.</summary>
+    public bool IsPausedAutomatically { get; init; }
+
+    /// <summary>How many forks and restores it has come through, those of its ancestors included.</summary>
+    public long Generation { get; init; }
+
+    /// <summary>The sandbox that it was forked from, or that its snapshot is of; null: it was made from a template or an image.</summary>
+    public string? Parent { get; init; }
+}
 
 /// <summary>Code for a warm interpreter.</summary>
 /// <param name="Code">The source text.</param>

@@ -25,6 +25,34 @@ public interface IExecHost : IAsyncDisposable
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="SandboxException">The sandbox cannot be made; the message is for the user.</exception>
     Task<HostedExecResult> ExecuteAsync(string tenant, HostedExec exec, CancellationToken cancellationToken);
+
+    /// <summary>The same, with the output as it comes; a reader who is slow holds the program up. The last event is the end, whose details are <see cref="HostedExecEnd"/>.</summary>
+    IAsyncEnumerable<HostedEvent> ExecuteStreamAsync(string tenant, HostedExec exec, CancellationToken cancellationToken);
+}
+
+/// <summary>What came of code whose output was given as it came.</summary>
+/// <param name="End">Why it ended.</param>
+/// <param name="Message">A reason from the kernel.</param>
+/// <param name="ForkNanoseconds">To make the sandbox.</param>
+/// <param name="ExecNanoseconds">From there to the end.</param>
+public sealed record HostedExecEnd(SandboxEnd End, string? Message, long ForkNanoseconds, long ExecNanoseconds)
+{
+    /// <summary>As the details of an event.</summary>
+    public string ToDetails() => System.Text.Json.JsonSerializer.Serialize(this, Workers.WorkerJson.Default.HostedExecEnd);
+
+    /// <summary>From the details of an event.</summary>
+    public static HostedExecEnd Parse(string? details)
+    {
+        try
+        {
+            if (details is not null && System.Text.Json.JsonSerializer.Deserialize(details, Workers.WorkerJson.Default.HostedExecEnd) is { } end) return end;
+        }
+        catch (System.Text.Json.JsonException)
+        {
+        }
+
+        return new HostedExecEnd(SandboxEnd.Failed, "The worker has not said what came of it.", 0, 0);
+    }
 }
 
 /// <summary>A template that a host has.</summary>

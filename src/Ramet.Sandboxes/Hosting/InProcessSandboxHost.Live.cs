@@ -13,28 +13,53 @@ public sealed partial class InProcessSandboxHost
     private readonly ConcurrentDictionary<string, LiveSandbox> _live = new(StringComparer.Ordinal);
 
     /// <inheritdoc/>
-    public Task<HostedSandbox> CreateAsync(string tenant, HostedSandboxSpec spec, CancellationToken cancellationToken)
+    public async Task<HostedSandbox> CreateAsync(string tenant, HostedSandboxSpec spec, CancellationToken cancellationToken)
     {
-        var template = Find(spec.Template);
-        return _engine.Threads.Compute(() =>
+        LiveSandbox sandbox;
+        if (spec.Image is { } name)
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            var pool = _pools.Rent(tenant, template);
-            var sandbox = new LiveSandbox(tenant, spec);
+            ImageLayer image;
             try
             {
-                sandbox.Start(options => pool.Take(options, driven: false));
+                image = await _engine.OpenImageAsync(name, _progress, cancellationToken).ConfigureAwait(false);
             }
-            catch
+            catch (Exception exception) when (exception is Images.ImageException or Images.ImageSpecException)
             {
-                _pools.Return(tenant, spec.Template);
-                throw;
+                throw new SandboxException($"'image': {exception.Message}");
             }
 
-            _live[sandbox.Id] = sandbox;
-            _ = CollectAsync(sandbox);
-            return Describe(sandbox);
-        });
+            // An empty sandbox has its own working directory for programs that say nothing of theirs.
+            sandbox = new LiveSandbox(tenant, spec with { WorkingDirectory = spec.WorkingDirectory ?? image.Manifest.WorkingDirectory, Environment = Join(image.Manifest.Environment, spec.Environment) });
+            await _engine.Threads.Compute(() => Begin(sandbox, options => _engine.StartEmpty(image, options))).ConfigureAwait(false);
+        }
+        else
+        {
+            var template = Find(spec.Template);
+            sandbox = new LiveSandbox(tenant, spec) { IsPooled = true };
+            await _engine.Threads.Compute(() =>
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                var pool = _pools.Rent(tenant, template);
+                try
+                {
+                    return Begin(sandbox, options => pool.Take(options, driven: false));
+                }
+                catch
+                {
+                    _pools.Return(tenant, spec.Template);
+                    throw;
+                }
+            }).ConfigureAwait(false);
+        }
+
+        sandbox.History.Add("created", spec.Image is null ? $"from template {spec.Template}" : $"from image {spec.Image}");
+        if (await sandbox.PrepareAsync().ConfigureAwait(false) is { } wrong)
+        {
+            await DeleteAsync(tenant, sandbox.Id, CancellationToken.None).ConfigureAwait(false);
+            throw new SandboxException($"'env' and 'cwd' cannot be used: {wrong}");
+        }
+
+        return Describe(sandbox);
     }
 
     /// <inheritdoc/>
@@ -57,7 +82,7 @@ public sealed partial class InProcessSandboxHost
     public async Task DeleteAsync(string tenant, string id, CancellationToken cancellationToken)
     {
         var sandbox = Find(tenant, id);
-        _live.TryRemove(id, out _);
+        _live.TryRemove(new KeyValuePair<string, LiveSandbox>(id, sandbox));
         await sandbox.DisposeAsync().ConfigureAwait(false);
     }
 
@@ -87,18 +112,25 @@ public sealed partial class InProcessSandboxHost
     /// <inheritdoc/>
     public async IAsyncEnumerable<HostedEvent> AttachAsync(string tenant, string id, int pid, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        var sandbox = Find(tenant, id);
         var process = FindProcess(tenant, id, pid);
         using var reader = process.Output.Open(fromStart: true);
         while (true)
         {
             var next = await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+            if (next.Kind == HostedEventKind.End && sandbox.LeftFor is { } why) throw new SandboxConflictException(why);
             yield return next;
             if (next.Kind == HostedEventKind.End) yield break;
         }
     }
 
     /// <inheritdoc/>
-    public Task WaitProcessAsync(string tenant, string id, int pid, CancellationToken cancellationToken) => FindProcess(tenant, id, pid).Ended.WaitAsync(cancellationToken);
+    public async Task WaitProcessAsync(string tenant, string id, int pid, CancellationToken cancellationToken)
+    {
+        var sandbox = Find(tenant, id);
+        await FindProcess(tenant, id, pid).Ended.WaitAsync(cancellationToken).ConfigureAwait(false);
+        if (sandbox.LeftFor is { } why) throw new SandboxConflictException(why);
+    }
 
     /// <inheritdoc/>
     public async Task WriteInputAsync(string tenant, string id, int pid, ReadOnlyMemory<byte> bytes, bool close, CancellationToken cancellationToken)
@@ -213,24 +245,53 @@ public sealed partial class InProcessSandboxHost
     }
 
     private static HostedSandbox Describe(LiveSandbox sandbox) => new(
-        sandbox.Id, sandbox.Tenant, sandbox.Spec.Template, sandbox.Created, sandbox.Expires, sandbox.Spec.MemoryBytes, sandbox.MemoryBytes, sandbox.Spec.Metadata);
+        sandbox.Id, sandbox.Tenant, sandbox.Spec.Template, sandbox.Created, sandbox.Expires, sandbox.Spec.MemoryBytes, sandbox.MemoryBytes, sandbox.Spec.Metadata)
+    {
+        Image = sandbox.Spec.Image,
+        Generation = sandbox.Generation,
+        Parent = sandbox.Parent,
+    };
 
     private static HostedProcess Describe(LiveProcess process) =>
         new(process.Pid, process.Program.Command, process.Started, process.Program.Terminal is not null, process.ExitCode);
 
     private static HostedFileInfo Describe(HostFileInfo file) => new(
         file.Path,
-        file.Type switch
-        {
-            DirectoryEntryType.DT_REG => "file",
-            DirectoryEntryType.DT_DIR => "directory",
-            DirectoryEntryType.DT_LNK => "symlink",
-            DirectoryEntryType.DT_FIFO => "fifo",
-            DirectoryEntryType.DT_SOCK => "socket",
-            DirectoryEntryType.DT_CHR or DirectoryEntryType.DT_BLK => "device",
-            _ => "unknown",
-        },
+        KindOf(file.Type),
         file.Mode, file.Uid, file.Gid, file.Size, DateTimeOffset.UnixEpoch.AddTicks(file.ModifyTime / 100), file.LinkTarget);
+
+    /// <summary>What a type of file is called.</summary>
+    internal static string KindOf(DirectoryEntryType type) => type switch
+    {
+        DirectoryEntryType.DT_REG => "file",
+        DirectoryEntryType.DT_DIR => "directory",
+        DirectoryEntryType.DT_LNK => "symlink",
+        DirectoryEntryType.DT_FIFO => "fifo",
+        DirectoryEntryType.DT_SOCK => "socket",
+        DirectoryEntryType.DT_CHR or DirectoryEntryType.DT_BLK => "device",
+        _ => "unknown",
+    };
+
+    private static Dictionary<string, string> Join(IReadOnlyDictionary<string, string> image, IReadOnlyDictionary<string, string>? own)
+    {
+        var all = new Dictionary<string, string>(image, StringComparer.Ordinal);
+        foreach (var (name, value) in own ?? new Dictionary<string, string>(StringComparer.Ordinal)) all[name] = value;
+        return all;
+    }
+
+    /// <summary>Starts a sandbox, which is known by its id from then on.</summary>
+    private LiveSandbox Begin(LiveSandbox sandbox, Func<SandboxOptions, Sandbox> make)
+    {
+        sandbox.Start(make);
+        return Publish(sandbox);
+    }
+
+    private LiveSandbox Publish(LiveSandbox sandbox)
+    {
+        _live[sandbox.Id] = sandbox;
+        _ = CollectAsync(sandbox);
+        return sandbox;
+    }
 
     private LiveSandbox Find(string tenant, string id) =>
         _live.TryGetValue(id, out var sandbox) && sandbox.Tenant == tenant && !sandbox.Ended.IsCompleted ? sandbox : throw new SandboxGoneException(id);
@@ -243,9 +304,9 @@ public sealed partial class InProcessSandboxHost
     private async Task CollectAsync(LiveSandbox sandbox)
     {
         await sandbox.Ended.ConfigureAwait(false);
-        _live.TryRemove(sandbox.Id, out _);
+        _live.TryRemove(new KeyValuePair<string, LiveSandbox>(sandbox.Id, sandbox));
         await sandbox.DisposeAsync().ConfigureAwait(false);
-        _pools.Return(sandbox.Tenant, sandbox.Spec.Template);
+        if (sandbox.IsPooled) _pools.Return(sandbox.Tenant, sandbox.Spec.Template);
     }
 }
 

@@ -6,8 +6,14 @@ public sealed partial class InProcessSandboxHost
     /// <summary>Waits until a sandbox has ended. Gives the reason, or null when there is none of this id any more.</summary>
     internal async Task<string?> WaitEndAsync(string id, CancellationToken cancellationToken)
     {
-        if (!_live.TryGetValue(id, out var sandbox)) return null;
-        await sandbox.Ended.WaitAsync(cancellationToken).ConfigureAwait(false);
-        return sandbox.EndReason;
+        string? reason = null;
+        // One that was rewound goes on under the same id.
+        for (LiveSandbox? last = null; _live.TryGetValue(id, out var sandbox) && sandbox != last; last = sandbox)
+        {
+            await sandbox.Ended.WaitAsync(cancellationToken).ConfigureAwait(false);
+            reason = sandbox.EndReason;
+        }
+
+        return reason;
     }
 }

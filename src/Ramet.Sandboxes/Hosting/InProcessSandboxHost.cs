@@ -4,7 +4,7 @@ using Ramet.Images;
 namespace Ramet.Sandboxes.Hosting;
 
 /// <summary>Sandboxes in this process.</summary>
-public sealed partial class InProcessSandboxHost : ISandboxHost
+public sealed partial class InProcessSandboxHost : ICapturingSandboxHost
 {
     private readonly SandboxEngine _engine;
     private readonly TenantPools _pools;
@@ -74,21 +74,7 @@ public sealed partial class InProcessSandboxHost : ISandboxHost
     {
         var template = Find(exec.Template);
         // The guest runs on the calling thread, which is to be one of those that are made for it.
-        var done = new TaskCompletionSource<HostedExecResult>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _engine.Threads.Run(() =>
-        {
-            try
-            {
-                done.SetResult(Execute(tenant, template, exec, cancellationToken));
-            }
-#pragma warning disable CA1031 // The caller gets it.
-            catch (Exception exception)
-#pragma warning restore CA1031
-            {
-                done.SetException(exception);
-            }
-        });
-        return done.Task;
+        return _engine.Threads.Compute(() => Execute(tenant, template, exec, cancellationToken));
     }
 
     /// <inheritdoc/>
@@ -104,7 +90,39 @@ public sealed partial class InProcessSandboxHost : ISandboxHost
 
     private static HostedTemplate Describe(Template template) => new(template.Manifest.Name, template.Manifest.Runtime, template.Manifest.MemoryBytes);
 
-    private HostedExecResult Execute(string tenant, Template template, HostedExec exec, CancellationToken cancellationToken)
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<HostedEvent> ExecuteStreamAsync(string tenant, HostedExec exec, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var template = Find(exec.Template);
+        using var leaving = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var output = new ExecOutput(leaving.Token);
+        var running = _engine.Threads.Compute(() =>
+        {
+            try
+            {
+                return Execute(tenant, template, exec, leaving.Token, output);
+            }
+            finally
+            {
+                output.Complete();
+            }
+        });
+        try
+        {
+            await foreach (var piece in output.ReadAllAsync(cancellationToken).ConfigureAwait(false)) yield return piece;
+            var result = await running.ConfigureAwait(false);
+            yield return new HostedEvent(
+                HostedEventKind.End, default, result.ExitCode, new HostedExecEnd(result.End, result.Message, result.ForkNanoseconds, result.ExecNanoseconds).ToDetails(), result.End == SandboxEnd.TimedOut);
+        }
+        finally
+        {
+            // Whoever asked may have gone: its code ends.
+            await leaving.CancelAsync().ConfigureAwait(false);
+            await Task.WhenAny(running).ConfigureAwait(false);
+        }
+    }
+
+    private HostedExecResult Execute(string tenant, Template template, HostedExec exec, CancellationToken cancellationToken, IOutputReceiver? output = null)
     {
         cancellationToken.ThrowIfCancellationRequested();
         Interlocked.Increment(ref _running);
@@ -124,7 +142,7 @@ public sealed partial class InProcessSandboxHost : ISandboxHost
                     kill = cancellationToken.UnsafeRegister(static state => ((Sandbox)state!).Kill(), sandbox);
                 },
             };
-            var result = pool.Execute(request, new SandboxOptions { MemoryBytes = exec.MemoryBytes, Timeout = exec.Timeout, MaxOutputBytes = exec.MaxOutputBytes });
+            var result = pool.Execute(request, new SandboxOptions { MemoryBytes = exec.MemoryBytes, Timeout = exec.Timeout, MaxOutputBytes = exec.MaxOutputBytes, Output = output });
             cancellationToken.ThrowIfCancellationRequested();
             var program = result.Result;
             return new HostedExecResult(program.End, program.ExitCode, program.Stdout, program.Stderr, program.Message, result.ForkNanoseconds, result.ExecNanoseconds);

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Runtime.CompilerServices;
 using Ramet.Kernel.Files;
 using Ramet.Kernel.Hosting;
 using Ramet.Kernel.Terminals;
@@ -7,11 +6,11 @@ using Ramet.Kernel.Terminals;
 namespace Ramet.Sandboxes.Hosting;
 
 /// <summary>A sandbox that lives on between calls: its warm interpreter, its processes, its files.</summary>
-internal sealed class LiveSandbox : ISandboxWatcher, IOutputSink, IAsyncDisposable
+internal sealed partial class LiveSandbox : ISandboxWatcher, IOutputSink, IAsyncDisposable
 {
     private const int KeptOutput = 1 << 20;
     private const int FirstProcessStream = 16;
-    private static readonly TimeSpan s_interruptGrace = TimeSpan.FromSeconds(3);
+    private static readonly Dictionary<string, string> s_none = [];
 
     private readonly ConcurrentDictionary<int, LiveProcess> _byStream = [];
     private readonly ConcurrentDictionary<int, LiveProcess> _byPid = [];
@@ -25,25 +24,40 @@ internal sealed class LiveSandbox : ISandboxWatcher, IOutputSink, IAsyncDisposab
     private Sandbox _sandbox = null!;
     private int _lastStream = FirstProcessStream;
     private int _disposed;
+    private long _cpuBefore;
+    private long _printed;
+    private long _runs;
+    private long _printedInRun;
+    private volatile bool _isCutOff;
+    private HostedMetrics _counted = new();
     private string _endReason = "it ended by itself";
 
-    public LiveSandbox(string tenant, HostedSandboxSpec spec)
+    public LiveSandbox(string tenant, HostedSandboxSpec spec, string? id = null, string? parent = null)
     {
         Tenant = tenant;
         Spec = spec;
+        Id = id ?? "sb_" + Guid.CreateVersion7().ToString("n");
+        Parent = parent;
+        Checkpoints = new CheckpointList(spec.MaxCheckpoints, spec.MaxCheckpointBytes);
         _main = new OutputBuffer(KeptOutput, Drained);
         _timer = new Timer(_ => End("its time was over"));
     }
 
-    public string Id { get; } = "sb_" + Guid.CreateVersion7().ToString("n");
+    public string Id { get; }
+
+    /// <summary>What it was forked from.</summary>
+    public string? Parent { get; }
 
     public string Tenant { get; }
 
     public HostedSandboxSpec Spec { get; private set; }
 
-    public DateTimeOffset Created { get; } = TimeProvider.System.GetUtcNow();
+    public DateTimeOffset Created { get; init; } = TimeProvider.System.GetUtcNow();
 
     public DateTimeOffset Expires { get; private set; }
+
+    /// <summary>Whether its machine came from its tenant's pool, which is in use for as long as it lives.</summary>
+    public bool IsPooled { get; init; }
 
     /// <summary>Done when it has ended, for whatever reason.</summary>
     public Task Ended => _ended.Task;
@@ -51,6 +65,13 @@ internal sealed class LiveSandbox : ISandboxWatcher, IOutputSink, IAsyncDisposab
     public string EndReason => _endReason;
 
     public HostFiles Files { get; private set; } = null!;
+
+    public SandboxHistory History { get; } = new();
+
+    public CheckpointList Checkpoints { get; set; }
+
+    /// <summary>Why it is here no more although it has not come to an end: it was paused, or rewound; null: it is here, or has ended.</summary>
+    public string? LeftFor { get; private set; }
 
     public Kernel.Kernel Kernel => _sandbox.Kernel;
 
@@ -68,9 +89,10 @@ internal sealed class LiveSandbox : ISandboxWatcher, IOutputSink, IAsyncDisposab
     /// <summary>Starts it: the sandbox is one whose options name this as sink and watcher.</summary>
     public void Start(Func<SandboxOptions, Sandbox> make)
     {
-        _sandbox = make(new SandboxOptions { MemoryBytes = Spec.MemoryBytes, Timeout = null, Sink = this, Watcher = this });
+        _sandbox = make(Options());
         Files = new HostFiles(_sandbox.Kernel);
         _sandbox.CloseInput();
+        _cpuBefore = _sandbox.Kernel.TotalCpuTime;
         Extend(Spec.Timeout);
     }
 
@@ -100,71 +122,20 @@ internal sealed class LiveSandbox : ISandboxWatcher, IOutputSink, IAsyncDisposab
     /// <summary>What was printed by the interpreter, the last of it.</summary>
     public byte[] Log() => _main.Snapshot();
 
-    /// <summary>Runs code in the warm interpreter; one at a time.</summary>
-    public async IAsyncEnumerable<HostedEvent> RunAsync(HostedRun run, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        await _interpreter.WaitAsync(cancellationToken).ConfigureAwait(false);
-        bool finished = false;
-        try
-        {
-            CheckAlive();
-            var reply = new TaskCompletionSource<(int ExitCode, string Details)>(TaskCreationOptions.RunContinuationsAsynchronously);
-            using var reader = _main.Open(fromStart: false);
-            Volatile.Write(ref _reply, reply);
-            _sandbox.PostToRunner(new RunnerRequest(
-                new ExecRequest { Code = run.Code, Environment = run.Environment, WorkingDirectory = run.WorkingDirectory }, RunnerFlags.Session | RunnerFlags.Value | RunnerFlags.FlushLines));
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            limit.CancelAfter(run.Timeout);
-            bool timedOut = false;
-            while (!reply.Task.IsCompleted && !_ended.Task.IsCompleted)
-            {
-                while (reader.TryRead() is { } piece) yield return piece;
-                if (!timedOut && limit.IsCancellationRequested)
-                {
-                    timedOut = true;
-                    await InterruptAsync(reply.Task).ConfigureAwait(false);
-                    cancellationToken.ThrowIfCancellationRequested();
-                    continue;
-                }
-
-                await WaitQuietlyAsync(reader, Task.WhenAny(reply.Task, _ended.Task), timedOut ? CancellationToken.None : limit.Token).ConfigureAwait(false);
-            }
-
-            finished = true;
-            while (reader.TryRead() is { } piece) yield return piece;
-            if (reply.Task.IsCompletedSuccessfully)
-            {
-                var (exitCode, details) = await reply.Task.ConfigureAwait(false);
-                yield return new HostedEvent(HostedEventKind.End, default, timedOut ? 124 : exitCode, details.Length > 0 ? details : null, timedOut);
-            }
-            else
-            {
-                // The code has ended the interpreter (os._exit, a fatal signal), and with it the sandbox.
-                yield return new HostedEvent(HostedEventKind.End, default, timedOut ? 124 : ExitCodeOf(Kernel.ExitStatus), null, timedOut);
-            }
-        }
-        finally
-        {
-            // Whoever asked has gone: what runs is interrupted, so that the next one finds the interpreter free.
-            if (!finished && _reply is { } open && !open.Task.IsCompleted && !_ended.Task.IsCompleted) await InterruptAsync(open.Task).ConfigureAwait(false);
-            _interpreter.Release();
-        }
-    }
-
     /// <summary>Starts a process.</summary>
     public LiveProcess StartProcess(HostedProgram program)
     {
         CheckAlive();
         int stream = Interlocked.Add(ref _lastStream, 2);
-        var process = new LiveProcess(this, program, new OutputBuffer(KeptOutput, Drained)) { OutputStream = stream };
+        var process = new LiveProcess(this, program, new OutputBuffer(KeptOutput, Drained)) { OutputStream = stream, IsStarting = true };
         // Before it starts: it may print at once.
         _byStream[stream] = _byStream[stream + 1] = process;
         var error = Kernel.Spawn(
             new SpawnedProgram
             {
                 Arguments = program.Command,
-                Environment = program.Environment,
-                WorkingDirectory = program.WorkingDirectory,
+                Environment = [.. (Spec.Environment ?? s_none).Select(pair => $"{pair.Key}={pair.Value}"), .. program.Environment],
+                WorkingDirectory = program.WorkingDirectory ?? (Spec.Image is null ? null : Spec.WorkingDirectory),
                 User = program.User,
                 OutputStream = stream,
                 ErrorStream = stream + 1,
@@ -179,12 +150,15 @@ internal sealed class LiveSandbox : ISandboxWatcher, IOutputSink, IAsyncDisposab
 
         lock (_pids)
         {
-            process.Spawned = spawned!;
+            process.Spawned = spawned;
+            process.Pid = spawned!.Pid;
+            process.IsStarting = false;
             _byPid[process.Pid] = process;
             // It may be over already.
             if (_endedEarly.Remove(process.Pid, out int status)) process.OnEnded(ExitCodeOf(status));
         }
 
+        History.Add("process", $"{process.Pid}: {string.Join(' ', program.Command)}");
         return process;
     }
 
@@ -196,7 +170,7 @@ internal sealed class LiveSandbox : ISandboxWatcher, IOutputSink, IAsyncDisposab
     {
         _byStream.TryRemove(process.OutputStream, out _);
         _byStream.TryRemove(process.OutputStream + 1, out _);
-        if (process.Spawned is not null) _byPid.TryRemove(process.Pid, out _);
+        if (process.Pid != 0) _byPid.TryRemove(new KeyValuePair<int, LiveProcess>(process.Pid, process));
     }
 
     public async ValueTask DisposeAsync()
@@ -207,14 +181,34 @@ internal sealed class LiveSandbox : ISandboxWatcher, IOutputSink, IAsyncDisposab
         await _ended.Task.ConfigureAwait(false);
         foreach (var process in _byPid.Values) process.OnEnded(137);
         _sandbox.Dispose();
+        Checkpoints.Dispose();
     }
 
     OutputSinkResult IOutputSink.Write(int stream, ReadOnlySpan<byte> bytes)
     {
-        if (stream is 1 or 2) return _main.Write(stream, stream == 2 ? HostedEventKind.Stderr : HostedEventKind.Stdout, bytes);
+        var result = Take(stream, bytes);
+        if (result == OutputSinkResult.Accepted) Interlocked.Add(ref _printed, bytes.Length);
+        return result;
+    }
+
+    private OutputSinkResult Take(int stream, ReadOnlySpan<byte> bytes)
+    {
+        long limit = Spec.MaxOutputBytes ?? long.MaxValue;
+        if (stream is 1 or 2)
+        {
+            if (_printedInRun + bytes.Length > limit)
+            {
+                _isCutOff = true;
+                return OutputSinkResult.Closed;
+            }
+
+            var result = _main.Write(stream, stream == 2 ? HostedEventKind.Stderr : HostedEventKind.Stdout, bytes);
+            if (result == OutputSinkResult.Accepted) _printedInRun += bytes.Length;
+            return result;
+        }
+
         // Of a process that was forgotten: what its children still print goes nowhere.
-        if (!_byStream.TryGetValue(stream, out var process)) return OutputSinkResult.Closed;
-        return process.Output.Write(stream, stream == process.OutputStream ? HostedEventKind.Stdout : HostedEventKind.Stderr, bytes);
+        return _byStream.TryGetValue(stream, out var process) ? process.Print(stream, bytes, limit) : OutputSinkResult.Closed;
     }
 
     void ISandboxWatcher.OnReply(int exitCode, string details) => Volatile.Read(ref _reply)?.TrySetResult((exitCode, details));
@@ -223,8 +217,12 @@ internal sealed class LiveSandbox : ISandboxWatcher, IOutputSink, IAsyncDisposab
     {
         lock (_pids)
         {
-            if (_byPid.TryGetValue(pid, out var process)) process.OnEnded(ExitCodeOf(status));
-            else if (_byStream.Values.Any(candidate => candidate.Spawned is null)) _endedEarly[pid] = status;
+            if (_byPid.TryGetValue(pid, out var process))
+            {
+                process.OnEnded(ExitCodeOf(status));
+                History.Add("process", $"{pid} has ended with {ExitCodeOf(status)}");
+            }
+            else if (_byStream.Values.Any(candidate => candidate.IsStarting)) _endedEarly[pid] = status;
         }
     }
 
@@ -236,93 +234,14 @@ internal sealed class LiveSandbox : ISandboxWatcher, IOutputSink, IAsyncDisposab
 
     private static int ExitCodeOf(int status) => (status & 0x7F) is var signal && signal == 0 ? (status >> 8) & 0xFF : 128 + signal;
 
-    private static async Task WaitQuietlyAsync(OutputBuffer.Reader reader, Task other, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await reader.WaitAsync(other, cancellationToken).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-            // The caller looks at the token.
-        }
-    }
-
-    /// <summary>What Ctrl-C does: the program gets KeyboardInterrupt. One that does not care loses its sandbox.</summary>
-    private async Task InterruptAsync(Task reply)
-    {
-        if (Kernel.MainProcess is { } main) Kernel.SendSignal(main.Pid, Ramet.Kernel.Signals.Signal.SIGINT, wholeGroup: false);
-        await Task.WhenAny(reply, _ended.Task, Task.Delay(s_interruptGrace)).ConfigureAwait(false);
-        if (reply.IsCompleted) return;
-        End("its code ran out of time and could not be interrupted");
-        await _ended.Task.ConfigureAwait(false);
-    }
-
     private void CheckAlive()
     {
+        if (LeftFor is { } why) throw new SandboxConflictException(why);
         if (_ended.Task.IsCompleted) throw new SandboxGoneException(Id, _endReason);
     }
 
     private void Drained(int stream)
     {
         lock (Kernel.Lock) Kernel.OnHostStreamDrained(stream);
-    }
-}
-
-/// <summary>A process that was started by a caller.</summary>
-internal sealed class LiveProcess(LiveSandbox sandbox, HostedProgram program, OutputBuffer output)
-{
-    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-    public HostedProgram Program { get; } = program;
-
-    public OutputBuffer Output { get; } = output;
-
-    public required int OutputStream { get; init; }
-
-    public SpawnedProcess? Spawned { get; set; }
-
-    public int Pid => Spawned!.Pid;
-
-    public DateTimeOffset Started { get; } = TimeProvider.System.GetUtcNow();
-
-    public int? ExitCode => Output.End?.ExitCode;
-
-    public Task Ended => _ended.Task;
-
-    public void OnEnded(int exitCode)
-    {
-        Output.Complete(new HostedEvent(HostedEventKind.End, default, exitCode));
-        _ended.TrySetResult();
-    }
-
-    /// <summary>Gives it bytes to read. False: it takes no more for now.</summary>
-    public int Write(ReadOnlySpan<byte> bytes)
-    {
-        const int MostWaiting = 1 << 20;
-        lock (sandbox.Kernel.Lock)
-        {
-            if (Spawned!.Terminal is { } terminal) return terminal.Write(bytes);
-            long room = MostWaiting - Spawned.Input.Count;
-            if (Spawned.Input.IsClosed) return bytes.Length;
-            int taken = (int)Math.Clamp(room, 0, bytes.Length);
-            Spawned.Input.Append(bytes[..taken]);
-            return taken;
-        }
-    }
-
-    /// <summary>No more input; on a terminal: end-of-file at the start of a line.</summary>
-    public void CloseInput()
-    {
-        lock (sandbox.Kernel.Lock)
-        {
-            if (Spawned!.Terminal is { } terminal) terminal.Write([4]);
-            else Spawned.Input.Close();
-        }
-    }
-
-    public void Resize(HostedTerminalSize size)
-    {
-        lock (sandbox.Kernel.Lock) Spawned!.Terminal?.Resize(new WindowSize((ushort)size.Rows, (ushort)size.Columns, 0, 0));
     }
 }

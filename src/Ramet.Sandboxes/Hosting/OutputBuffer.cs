@@ -75,6 +75,41 @@ internal sealed class OutputBuffer(int limit, Action<int> drained)
         lock (_lock) return [.. _pieces.SelectMany(piece => piece.Data)];
     }
 
+    /// <summary>What is kept, to be kept elsewhere; pieces of one stream that follow each other are joined.</summary>
+    public IReadOnlyList<LiveOutput> Save()
+    {
+        lock (_lock)
+        {
+            var saved = new List<LiveOutput>();
+            var joined = new MemoryStream();
+            HostedEventKind? last = null;
+            foreach (var (kind, data) in _pieces)
+            {
+                if (last is { } before && before != kind)
+                {
+                    saved.Add(new LiveOutput(before, joined.ToArray()));
+                    joined.SetLength(0);
+                }
+
+                last = kind;
+                joined.Write(data);
+            }
+
+            if (last is { } end) saved.Add(new LiveOutput(end, joined.ToArray()));
+            return saved;
+        }
+    }
+
+    /// <summary>Takes what another one has saved. Before anybody uses it.</summary>
+    public void Restore(IReadOnlyList<LiveOutput> saved)
+    {
+        foreach (var (kind, data) in saved)
+        {
+            _pieces.Enqueue((kind, data));
+            _size += data.Length;
+        }
+    }
+
     /// <summary>Begins to look: at what is kept, or only at what is to come. Before it returns, what comes is the reader's.</summary>
     public Reader Open(bool fromStart)
     {

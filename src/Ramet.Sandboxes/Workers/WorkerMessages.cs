@@ -64,6 +64,36 @@ internal static class LiveMethod
 
     public const string Write = "write";
     public const string Close = "close";
+    public const string Fork = "fork";
+    public const string Checkpoint = "checkpoint";
+    public const string ListCheckpoints = "list-checkpoints";
+    public const string DeleteCheckpoint = "delete-checkpoint";
+    public const string Rewind = "rewind";
+    public const string Diff = "diff";
+    public const string Metrics = "metrics";
+    public const string History = "history";
+    public const string Note = "note";
+
+    /// <summary>Answers with a handle to read the capture from.</summary>
+    public const string Capture = "capture";
+
+    /// <summary>Events: code in a fork of its own.</summary>
+    public const string ExecStream = "exec-stream";
+
+    /// <summary>After a capture that holds.</summary>
+    public const string Release = "release";
+
+    /// <summary>Answers with a template's manifest as reason, and a handle to read its file from.</summary>
+    public const string Freeze = "freeze";
+
+    /// <summary>Answers with a handle to write what is to be restored to.</summary>
+    public const string Receive = "receive";
+
+    /// <summary>Makes a sandbox of what was written to a handle, which is closed.</summary>
+    public const string Restore = "restore";
+
+    /// <summary>Makes a checkpoint of it.</summary>
+    public const string AddCheckpoint = "add-checkpoint";
 }
 
 /// <summary>Arguments of a <see cref="LiveMethod"/>; each uses some of them. Bytes go as a blob.</summary>
@@ -99,6 +129,14 @@ internal sealed record LiveArguments
     public string Other { get; init; } = "";
 
     public uint Handle { get; init; }
+
+    public HostedExec? Exec { get; init; }
+
+    public HostedCapture? Capture { get; init; }
+
+    public HostedRestore? Restore { get; init; }
+
+    public HostedCheckpoint? Checkpoint { get; init; }
 }
 
 /// <summary>Answer of a <see cref="LiveMethod"/>; each fills some of it. Bytes go as a blob.</summary>
@@ -123,13 +161,23 @@ internal sealed record LiveAnswer
     public long Length { get; init; }
 
     public string? Reason { get; init; }
+
+    public HostedCheckpoint? Checkpoint { get; init; }
+
+    public IReadOnlyList<HostedCheckpoint>? Checkpoints { get; init; }
+
+    public HostedDiff? Diff { get; init; }
+
+    public HostedMetrics? Metrics { get; init; }
+
+    public IReadOnlyList<HostedLogEntry>? History { get; init; }
 }
 
 /// <summary>A <see cref="HostedEvent"/>; its bytes are the blob.</summary>
 internal sealed record EventMessage(HostedEventKind Kind, int ExitCode, string? Details, bool TimedOut);
 
-/// <summary>A template, whose memory and state are sealed files of the server's process.</summary>
-internal sealed record LoadArguments(string Manifest, string MemoryPath, string StatePath);
+/// <summary>A template, whose memory and state (and, if there are, parts of the image in large pages) are sealed files of the server's process.</summary>
+internal sealed record LoadArguments(string Manifest, string MemoryPath, string StatePath, string? LargePagesPath);
 
 /// <summary>Code to run. Blobs: standard input if there is one, then the files' contents.</summary>
 internal sealed record ExecArguments(HostedExec Exec, bool HasInput, IReadOnlyList<string> FilePaths);
@@ -148,6 +196,7 @@ internal sealed record ErrorAnswer(string Message, string Kind, Abi.Errno Error,
 [JsonSerializable(typeof(LiveArguments))]
 [JsonSerializable(typeof(LiveAnswer))]
 [JsonSerializable(typeof(EventMessage))]
+[JsonSerializable(typeof(HostedExecEnd))]
 [JsonSerializable(typeof(System.Text.Json.JsonElement))]
 [JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 internal sealed partial class WorkerJson : JsonSerializerContext;

@@ -254,6 +254,8 @@ internal sealed class WorkerProcess : IDisposable
             nameof(TemplateNotFoundException) => new TemplateNotFoundException(error.Message),
             nameof(SandboxGoneException) => new SandboxGoneException(about?.Id ?? "", error.Reason),
             nameof(ProcessGoneException) => new ProcessGoneException(about?.Pid ?? 0),
+            nameof(SandboxConflictException) => new SandboxConflictException(error.Message),
+            nameof(CheckpointGoneException) => new CheckpointGoneException(about?.Path is { Length: > 0 } name ? name : "?"),
             nameof(SandboxException) => new SandboxException(error.Message, error.Error),
             _ => new InvalidOperationException($"A worker has failed: {error.Kind}: {error.Message}"),
         };

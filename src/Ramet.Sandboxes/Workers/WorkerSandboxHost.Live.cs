@@ -18,19 +18,17 @@ public sealed partial class WorkerSandboxHost
     /// <inheritdoc/>
     public async Task<HostedSandbox> CreateAsync(string tenant, HostedSandboxSpec spec, CancellationToken cancellationToken)
     {
-        var template = FindTemplate(spec.Template);
+        var template = spec.Image is null ? FindTemplate(tenant, spec.Template) : null;
         var worker = await TakeAsync(tenant).ConfigureAwait(false);
         bool placed = false;
         try
         {
-            await LoadAsync(worker, template).WaitAsync(cancellationToken).ConfigureAwait(false);
+            if (template is not null) await LoadAsync(worker, template).WaitAsync(cancellationToken).ConfigureAwait(false);
             var (answer, _) = await worker.LiveAsync(LiveMethod.Create, new LiveArguments { Spec = spec }, null, cancellationToken).ConfigureAwait(false);
             var made = worker.Need(answer.Sandbox) with { Tenant = tenant };
-            var place = new Place(tenant, worker);
-            placed = IsId(made.Id) && _sandboxes.TryAdd(made.Id, place);
             // One that names a sandbox of others is not to be believed.
+            placed = TryPlace(tenant, made.Id, worker);
             if (!placed) throw worker.Distrust();
-            _ = WatchAsync(made.Id, place);
             if (cancellationToken.IsCancellationRequested)
             {
                 // Nobody has learnt its name.
@@ -167,6 +165,15 @@ public sealed partial class WorkerSandboxHost
         }
 
         lock (_memory) throw new SandboxGoneException(id, _reasons.TryGetValue(id, out var known) && known.Tenant == tenant ? known.Reason : null);
+    }
+
+    /// <summary>Notes where a new sandbox is. False: this cannot be one.</summary>
+    private bool TryPlace(string tenant, string id, WorkerProcess worker)
+    {
+        var place = new Place(tenant, worker);
+        if (!IsId(id) || !_sandboxes.TryAdd(id, place)) return false;
+        _ = WatchAsync(id, place);
+        return true;
     }
 
     /// <summary>Waits for the end of a sandbox, however that comes.</summary>

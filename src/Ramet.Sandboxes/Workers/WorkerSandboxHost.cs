@@ -9,12 +9,13 @@ namespace Ramet.Sandboxes.Workers;
 /// Sandboxes in worker processes. A worker serves one tenant and ends with his last use; templates are loaded once, here, and reach workers as sealed files in memory. A worker
 /// that ends takes its own sandboxes along, and nothing else. What workers answer is looked at as what it is: words of a process that hostile code may have taken over.
 /// </summary>
-public sealed partial class WorkerSandboxHost : ISandboxHost
+public sealed partial class WorkerSandboxHost : ICapturingSandboxHost
 {
     private readonly SandboxEngine _engine;
     private readonly WorkerOptions _options;
     private readonly IProgress<BuildStep>? _progress;
     private readonly ConcurrentDictionary<string, Shared> _templates = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<(string Tenant, string Name), Shared> _own = new();
     private readonly SemaphoreSlim _preparing = new(1, 1);
     private readonly Timer _housekeeping;
     private int _running;
@@ -76,7 +77,7 @@ public sealed partial class WorkerSandboxHost : ISandboxHost
     /// <inheritdoc/>
     public async Task<HostedExecResult> ExecuteAsync(string tenant, HostedExec exec, CancellationToken cancellationToken)
     {
-        var template = FindTemplate(exec.Template);
+        var template = FindTemplate(tenant, exec.Template);
         var worker = await TakeAsync(tenant).ConfigureAwait(false);
         Interlocked.Increment(ref _running);
         try
@@ -89,6 +90,24 @@ public sealed partial class WorkerSandboxHost : ISandboxHost
                 WorkerMethod.Exec, arguments, WorkerJson.Default.ExecArguments, WorkerJson.Default.ExecAnswer, blobs, cancellationToken).ConfigureAwait(false);
             return new HostedExecResult(
                 answer.End, answer.ExitCode, output.Count > 0 ? output[0].ToArray() : [], output.Count > 1 ? output[1].ToArray() : [], answer.Message, answer.ForkNanoseconds, answer.ExecNanoseconds);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _running);
+            Release(worker);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<HostedEvent> ExecuteStreamAsync(string tenant, HostedExec exec, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var template = FindTemplate(tenant, exec.Template);
+        var worker = await TakeAsync(tenant).ConfigureAwait(false);
+        Interlocked.Increment(ref _running);
+        try
+        {
+            await LoadAsync(worker, template).WaitAsync(cancellationToken).ConfigureAwait(false);
+            await foreach (var next in worker.StreamAsync(LiveMethod.ExecStream, new LiveArguments { Exec = exec }, cancellationToken).ConfigureAwait(false)) yield return next;
         }
         finally
         {
@@ -119,11 +138,11 @@ public sealed partial class WorkerSandboxHost : ISandboxHost
             await Task.Delay(5).ConfigureAwait(false);
         }
 
-        foreach (var template in _templates.Values) template.Dispose();
+        foreach (var template in _templates.Values.Concat(_own.Values)) template.Dispose();
         _preparing.Dispose();
     }
 
-    private Shared FindTemplate(string name) => _templates.TryGetValue(name, out var template) ? template : throw new TemplateNotFoundException($"Template '{name}' is not loaded.");
+    private Shared FindTemplate(string tenant, string name) => _templates.TryGetValue(name, out var template) || _own.TryGetValue((tenant, name), out template) ? template : throw new TemplateNotFoundException($"Template '{name}' is not loaded.");
 
     private static HostStatistics Add(HostStatistics a, HostStatistics b) => a with
     {
@@ -139,6 +158,7 @@ public sealed partial class WorkerSandboxHost : ISandboxHost
     private sealed class Shared : IDisposable
     {
         private readonly FileDescriptor _state;
+        private readonly FileDescriptor? _largePages;
 
         public Shared(Template template)
         {
@@ -146,13 +166,18 @@ public sealed partial class WorkerSandboxHost : ISandboxHost
             _state = MemoryFile.Create("ramet-state");
             _state.WriteAllAt(template.State.Span, 0);
             MemoryFile.Seal(_state);
+            _largePages = template.Image.CopyToLargePages(template.Manifest.LargeImagePages);
         }
 
         public Template Template { get; }
 
-        public LoadArguments ToArguments() => new(Template.Manifest.ToJson(), PathOf(Template.Memory.File), PathOf(_state));
+        public LoadArguments ToArguments() => new(Template.Manifest.ToJson(), PathOf(Template.Memory.File), PathOf(_state), _largePages is null ? null : PathOf(_largePages));
 
-        public void Dispose() => _state.Dispose();
+        public void Dispose()
+        {
+            _state.Dispose();
+            _largePages?.Dispose();
+        }
 
         private static string PathOf(FileDescriptor file) => $"/proc/{Environment.ProcessId}/fd/{file.Number}";
     }

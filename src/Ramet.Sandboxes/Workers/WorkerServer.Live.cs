@@ -32,6 +32,8 @@ public sealed partial class WorkerServer
                 return Result(call, new LiveAnswer { Reason = await _host.WaitEndAsync(a.Id, token).ConfigureAwait(false) });
             case LiveMethod.Run:
                 return await StreamAsync(call, state, _host.RunAsync(Tenant, a.Id, Given(a.Run), token)).ConfigureAwait(false);
+            case LiveMethod.ExecStream:
+                return await StreamAsync(call, state, _host.ExecuteStreamAsync(Tenant, Given(a.Exec), token)).ConfigureAwait(false);
             case LiveMethod.StartProcess:
                 return Result(call, new LiveAnswer { Process = await _host.StartProcessAsync(Tenant, a.Id, Given(a.Program), token).ConfigureAwait(false) });
             case LiveMethod.ListProcesses:
@@ -48,9 +50,59 @@ public sealed partial class WorkerServer
                 return Result(call, new LiveAnswer { Flag = await _host.SignalAsync(Tenant, a.Id, a.Pid, a.Number, token).ConfigureAwait(false) });
             case LiveMethod.Resize:
                 return await Done(call, _host.ResizeAsync(Tenant, a.Id, a.Pid, Given(a.Size), token)).ConfigureAwait(false);
+            case LiveMethod.Fork:
+                return Result(call, new LiveAnswer { Sandboxes = await _host.ForkAsync(Tenant, a.Id, Math.Clamp(a.Number, 1, 64), a.Timeout, a.Metadata, token).ConfigureAwait(false) });
+            case LiveMethod.Checkpoint:
+                return Result(call, new LiveAnswer { Checkpoint = await _host.CheckpointAsync(Tenant, a.Id, a.Path.Length > 0 ? a.Path : null, token).ConfigureAwait(false) });
+            case LiveMethod.ListCheckpoints:
+                return Result(call, new LiveAnswer { Checkpoints = await _host.ListCheckpointsAsync(Tenant, a.Id, token).ConfigureAwait(false) });
+            case LiveMethod.DeleteCheckpoint:
+                return await Done(call, _host.DeleteCheckpointAsync(Tenant, a.Id, a.Path, token)).ConfigureAwait(false);
+            case LiveMethod.Rewind:
+                return Result(call, new LiveAnswer { Sandbox = await _host.RewindAsync(Tenant, a.Id, a.Path, token).ConfigureAwait(false) });
+            case LiveMethod.Diff:
+                return Result(call, new LiveAnswer { Diff = await _host.DiffAsync(Tenant, a.Id, a.Path, a.Other.Length > 0 ? a.Other : null, a.Flag, token).ConfigureAwait(false) });
+            case LiveMethod.Metrics:
+                return Result(call, new LiveAnswer { Metrics = await _host.MetricsAsync(Tenant, a.Id, token).ConfigureAwait(false) });
+            case LiveMethod.History:
+                return Result(call, new LiveAnswer { History = await _host.HistoryAsync(Tenant, a.Id, token).ConfigureAwait(false) });
+            case LiveMethod.Note:
+                return await Done(call, _host.NoteAsync(Tenant, a.Id, a.Path, a.Other, token)).ConfigureAwait(false);
             default:
-                return await DoFilesAsync(call, a, token).ConfigureAwait(false);
+                return await DoCapturesAsync(call, a, token).ConfigureAwait(false) ?? await DoFilesAsync(call, a, token).ConfigureAwait(false);
         }
+    }
+
+    private async Task<Frame?> DoCapturesAsync(Frame call, LiveArguments a, CancellationToken token)
+    {
+        switch (call.Method)
+        {
+            case LiveMethod.Capture:
+                var content = await _host.CaptureAsync(Tenant, a.Id, Given(a.Capture), token).ConfigureAwait(false);
+                return Opened(call, content, content.Length);
+            case LiveMethod.Release:
+                return await Done(call, _host.ReleaseAsync(Tenant, a.Id, a.Other.Length > 0 ? a.Other : null, token)).ConfigureAwait(false);
+            case LiveMethod.Freeze:
+                var frozen = await _host.FreezeAsync(Tenant, a.Id, a.Other, token).ConfigureAwait(false);
+                return Opened(call, frozen.Content, frozen.Content.Length, frozen.Manifest);
+            case LiveMethod.Receive:
+                return Opened(call, new MemoryFileStream(), 0);
+            case LiveMethod.Restore:
+                using (var received = Received(a))
+                    return Result(call, new LiveAnswer { Sandbox = await _host.RestoreAsync(Tenant, Given(a.Restore), received, token).ConfigureAwait(false) });
+            case LiveMethod.AddCheckpoint:
+                using (var received = Received(a))
+                    return await Done(call, _host.AddCheckpointAsync(Tenant, a.Id, Given(a.Checkpoint), received, token)).ConfigureAwait(false);
+            default:
+                return null;
+        }
+    }
+
+    private MemoryFileStream Received(LiveArguments arguments)
+    {
+        if (!_files.TryRemove(arguments.Handle, out var file) || file is not MemoryFileStream received) throw new FrameException($"nothing was received as {arguments.Handle}");
+        received.Position = 0;
+        return received;
     }
 
     private async Task<Frame> DoFilesAsync(Frame call, LiveArguments a, CancellationToken token)
@@ -117,11 +169,11 @@ public sealed partial class WorkerServer
             yield return new HostedEvent(HostedEventKind.Stdout, System.Text.Encoding.UTF8.GetBytes(change.Path), change.IsDirectory ? 1 : 0, change.Kind);
     }
 
-    private Frame Opened(Frame call, Stream file, long length)
+    private Frame Opened(Frame call, Stream file, long length, string? reason = null)
     {
         uint handle = Interlocked.Increment(ref _lastFile);
         _files[handle] = file;
-        return Result(call, new LiveAnswer { Handle = handle, Length = length });
+        return Result(call, new LiveAnswer { Handle = handle, Length = length, Reason = reason });
     }
 
     private Stream FileOf(LiveArguments arguments) => _files.TryGetValue(arguments.Handle, out var file) ? file : throw new FrameException($"no open file {arguments.Handle}");

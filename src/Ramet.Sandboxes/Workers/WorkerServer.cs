@@ -120,7 +120,7 @@ public sealed partial class WorkerServer : IDisposable
         {
             // What derives from it too: the caller looks at no more than this.
             OperationCanceledException => nameof(OperationCanceledException),
-            HostedFileException or SandboxGoneException or ProcessGoneException or TemplateNotFoundException => exception.GetType().Name,
+            HostedFileException or SandboxGoneException or ProcessGoneException or TemplateNotFoundException or SandboxConflictException or CheckpointGoneException => exception.GetType().Name,
             SandboxException => nameof(SandboxException),
             _ => exception.GetType().Name,
         };
@@ -164,6 +164,12 @@ public sealed partial class WorkerServer : IDisposable
     {
         var manifest = TemplateManifestReader.Read(System.Text.Encoding.UTF8.GetBytes(arguments.Manifest));
         var image = _engine.OpenImageAsync(manifest.Image).GetAwaiter().GetResult();
+        if (arguments.LargePagesPath is { } path)
+        {
+            using var copy = FileDescriptor.OpenRead(path);
+            image.UseLargePages(copy, manifest.LargeImagePages);
+        }
+
         var memory = new MemoryTemplate(FileDescriptor.OpenRead(arguments.MemoryPath));
         using var state = MappedFile.Open(arguments.StatePath);
         _host.Add(new Template(manifest, memory, state.GetSpan(0, (int)state.Length).ToArray(), image), Tenant);

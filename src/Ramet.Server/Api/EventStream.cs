@@ -42,7 +42,9 @@ internal sealed class EventStream
     public Task WaitAsync() => SendAsync(": waiting\n\n"u8.ToArray());
 
     /// <summary>Passes output on until the end, which it returns. Characters are never split. While nothing comes, comments tell the client (and find out) that all is well.</summary>
-    public async Task<HostedEvent> PumpAsync(IAsyncEnumerator<HostedEvent> events)
+    /// <param name="events">The output.</param>
+    /// <param name="raw">Output goes as bytes, in base64, rather than as text.</param>
+    public async Task<HostedEvent> PumpAsync(IAsyncEnumerator<HostedEvent> events, bool raw = false)
     {
         Task<bool>? next = null;
         try
@@ -62,6 +64,13 @@ internal sealed class EventStream
                 if (!there) throw new InvalidOperationException("The events had no end.");
                 var current = events.Current;
                 bool ends = current.Kind == HostedEventKind.End;
+                if (raw)
+                {
+                    if (ends) return current;
+                    await WriteAsync(current.Kind == HostedEventKind.Stderr ? "stderr" : "stdout", Encoding.UTF8.GetBytes($"{{\"base64\":\"{Convert.ToBase64String(current.Data.Span)}\"}}")).ConfigureAwait(false);
+                    continue;
+                }
+
                 for (int i = 0; i < 2; i++)
                 {
                     if (ends) await TextAsync(i, default, flush: true).ConfigureAwait(false);

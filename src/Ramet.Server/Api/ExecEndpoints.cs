@@ -14,8 +14,9 @@ internal sealed class ExecEndpoints(Executor executor, ServerSettings settings)
     /// <summary>Adds the endpoints.</summary>
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.Post("/v1/exec", ExecAsync, new Operation("exec", "Run code", "Runs code in a fresh fork of a template: a virtual machine in which the language has already started.")
+        routes.Post("/v1/exec", ExecAsync, new Operation("exec", "Run code", "Runs code in a fresh fork of a template: a virtual machine in which the language has already started. With Accept: text/event-stream output comes as it is printed (events stdout and stderr with text, then end with the answer, whose output is empty).")
         {
+            Query = [new("output", "string", "Of a stream: text, or base64 for bytes as they are. Default: text.")],
             Body = typeof(ExecBody),
             Answer = typeof(ExecAnswer),
             Scope = Scope.Exec,
@@ -33,7 +34,21 @@ internal sealed class ExecEndpoints(Executor executor, ServerSettings settings)
     private async Task ExecAsync(HttpContext context)
     {
         var body = await Json.ReadAsync(context, Json.Contracts.ExecBody).ConfigureAwait(false);
-        var answer = await executor.RunAsync(Caller.Of(context).Id, executor.Check(body), context.RequestAborted).ConfigureAwait(false);
+        string tenant = Caller.Of(context).Id;
+        var exec = executor.Check(tenant, body);
+        if (EventStream.IsWanted(context.Request))
+        {
+            bool raw = context.Request.Query["output"].ToString() switch
+            {
+                "" or "text" => false,
+                "base64" => true,
+                _ => throw ProblemException.BadRequest("'output' is text or base64."),
+            };
+            await executor.StreamAsync(context, tenant, exec, raw).ConfigureAwait(false);
+            return;
+        }
+
+        var answer = await executor.RunAsync(tenant, exec, context.RequestAborted).ConfigureAwait(false);
         await Json.WriteAsync(context, answer, Json.Contracts.ExecAnswer).ConfigureAwait(false);
     }
 
@@ -42,11 +57,11 @@ internal sealed class ExecEndpoints(Executor executor, ServerSettings settings)
         var body = await Json.ReadAsync(context, Json.Contracts.BatchBody).ConfigureAwait(false);
         int count = body.Executions.Count;
         if (count == 0 || count > settings.Batch) throw ProblemException.BadRequest($"'executions' holds {count} items; a batch has 1 to {settings.Batch} (limits.batch).");
-        var items = body.Executions.Select((item, i) => executor.Check(item ?? throw ProblemException.BadRequest($"'executions[{i}]' is null."), $"executions[{i}].")).ToArray();
+        string tenant = Caller.Of(context).Id;
+        var items = body.Executions.Select((item, i) => executor.Check(tenant, item ?? throw ProblemException.BadRequest($"'executions[{i}]' is null."), $"executions[{i}].")).ToArray();
         var results = new ExecAnswer[count];
         // No more at a time than can run: the rest of the batch would only take places in the queue from others.
         var options = new ParallelOptions { MaxDegreeOfParallelism = executor.Concurrency, CancellationToken = context.RequestAborted };
-        string tenant = Caller.Of(context).Id;
         await Parallel.ForAsync(0, count, options, async (i, token) => results[i] = await executor.RunAsync(tenant, items[i], token).ConfigureAwait(false)).ConfigureAwait(false);
         await Json.WriteAsync(context, new BatchAnswer { Results = results }, Json.Contracts.BatchAnswer).ConfigureAwait(false);
     }

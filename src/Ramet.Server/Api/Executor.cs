@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text;
 using System.Text.Unicode;
+using Microsoft.AspNetCore.Http;
 using Ramet.Contracts;
 using Ramet.Images.Specs;
 using Ramet.Sandboxes;
@@ -13,9 +14,12 @@ using Ramet.Server.Scheduling;
 namespace Ramet.Server.Api;
 
 /// <summary>Runs code for requests: checks what was asked for, waits for a turn, and makes an answer of what came of it.</summary>
-internal sealed class Executor(IExecHost host, FairGate gate, ServerMetrics metrics, ServerSettings settings)
+internal sealed class Executor(IDurableSandboxHost host, FairGate gate, ServerMetrics metrics, ServerSettings settings)
 {
     private const int MostFiles = 1000;
+
+    /// <summary>How much more than <c>limits.output_mb</c> may be printed when it is streamed.</summary>
+    private const int StreamFactor = 4;
 
     /// <summary>Other names of languages.</summary>
     private static readonly Dictionary<string, string> s_aliases = new(StringComparer.OrdinalIgnoreCase) { ["python3"] = "python", ["py"] = "python", ["javascript"] = "node", ["js"] = "node" };
@@ -24,10 +28,11 @@ internal sealed class Executor(IExecHost host, FairGate gate, ServerMetrics metr
     public int Concurrency => gate.Concurrency;
 
     /// <summary>Checks a request.</summary>
+    /// <param name="tenant">Who sends it.</param>
     /// <param name="body">What was sent.</param>
     /// <param name="where">What to put before names in messages, such as <c>executions[2].</c></param>
     /// <exception cref="ProblemException">It cannot be run.</exception>
-    public HostedExec Check(ExecBody body, string where = "")
+    public HostedExec Check(string tenant, ExecBody body, string where = "")
     {
         double seconds = Seconds(body.TimeoutSeconds, where);
         if (body.Files is { Count: > MostFiles }) throw ProblemException.BadRequest($"'{where}files' holds {body.Files.Count} files; {MostFiles} are the most.");
@@ -40,7 +45,7 @@ internal sealed class Executor(IExecHost host, FairGate gate, ServerMetrics metr
         if (body.Args?.Any(argument => argument is null || argument.Contains('\0', StringComparison.Ordinal)) == true) throw ProblemException.BadRequest($"'{where}args' takes strings without NUL.");
         return new HostedExec
         {
-            Template = TemplateOf(body.Template, body.Language, where),
+            Template = TemplateOf(tenant, body.Template, body.Language, where),
             Code = body.Code,
             Arguments = body.Args,
             Environment = body.Env,
@@ -73,8 +78,34 @@ internal sealed class Executor(IExecHost host, FairGate gate, ServerMetrics metr
         return Answer(result, exec);
     }
 
+    /// <summary>Runs it when its turn comes, and streams what it prints.</summary>
+    public async Task StreamAsync(HttpContext context, string tenant, HostedExec exec, bool raw)
+    {
+        // Nothing of it is kept, so that there may be more.
+        exec = exec with { MaxOutputBytes = exec.MaxOutputBytes * StreamFactor };
+        using var turn = await EnterAsync(tenant, context.RequestAborted).ConfigureAwait(false);
+        var events = host.ExecuteStreamAsync(tenant, exec, context.RequestAborted).GetAsyncEnumerator(context.RequestAborted);
+        await using var disposal = events.ConfigureAwait(false);
+        var stream = await EventStream.BeginAsync(context).ConfigureAwait(false);
+        var last = await stream.PumpAsync(events, raw).ConfigureAwait(false);
+        var end = HostedExecEnd.Parse(last.Details);
+        metrics.OnExec(exec.Template, end.End, end.ForkNanoseconds / 1e9, end.ExecNanoseconds / 1e9);
+        var answer = Answer(new HostedExecResult(end.End, last.ExitCode, [], [], end.Message, end.ForkNanoseconds, end.ExecNanoseconds), exec);
+        await stream.WriteAsync("end", answer, Json.Contracts.ExecAnswer).ConfigureAwait(false);
+    }
+
+    /// <summary>Waits for a turn, which is over when what this gives is disposed.</summary>
+    public async Task<IDisposable> EnterAsync(string tenant, CancellationToken cancellationToken)
+    {
+        long asked = Stopwatch.GetTimestamp();
+        var refusal = await gate.EnterAsync(tenant, cancellationToken).ConfigureAwait(false);
+        if (refusal != GateRefusal.None) throw Refuse(refusal);
+        metrics.OnQueued(Stopwatch.GetElapsedTime(asked).TotalSeconds);
+        return new Turn(gate);
+    }
+
     /// <summary>The template for what was asked for.</summary>
-    public string TemplateOf(string? template, string? language, string where)
+    public string TemplateOf(string tenant, string? template, string? language, string where)
     {
         var templates = host.Templates;
         if (language is not null)
@@ -90,7 +121,9 @@ internal sealed class Executor(IExecHost host, FairGate gate, ServerMetrics metr
 
         template ??= templates.ContainsKey("python") ? "python" : templates.Keys.FirstOrDefault() ?? throw new ProblemException(503, "No templates", "The server has no templates (setting 'templates').", 5);
         if (templates.ContainsKey(template)) return template;
-        throw ProblemException.BadRequest($"'{where}template': there is no '{Json.Shorten(template)}' here.{NearestName.Suggest(template, templates.Keys)} Templates: {string.Join(", ", templates.Keys)}.{NotLoaded(template)}");
+        string[] own = [.. host.ListTemplates(tenant).Select(known => known.Name)];
+        if (own.Contains(template, StringComparer.Ordinal)) return template;
+        throw ProblemException.BadRequest($"'{where}template': there is no '{Json.Shorten(template)}' here.{NearestName.Suggest(template, templates.Keys.Concat(own))} Templates: {string.Join(", ", templates.Keys.Concat(own))}.{NotLoaded(template)}");
     }
 
     /// <summary>What Ramet could do, but this server was not told to.</summary>
@@ -156,6 +189,13 @@ internal sealed class Executor(IExecHost host, FairGate gate, ServerMetrics metr
         SandboxEnd.Killed => "The sandbox was ended.",
         _ => result.Message ?? "The sandbox failed.",
     };
+
+    private sealed class Turn(FairGate gate) : IDisposable
+    {
+        private FairGate? _gate = gate;
+
+        public void Dispose() => Interlocked.Exchange(ref _gate, null)?.Leave();
+    }
 
     private static double Milliseconds(long nanoseconds) => Math.Round(nanoseconds / 1e6, 3);
 }

@@ -25,6 +25,12 @@ internal sealed class ProcessSocket(ILiveSandboxHost host, WebSocket socket, str
             // To end the receiving is to cut the connection: the client is to have its time to read the rest and to say goodbye.
             await Task.WhenAny(receiving, Task.Delay(s_closing, CancellationToken.None)).ConfigureAwait(false);
         }
+        catch (Sandboxes.SandboxException e)
+        {
+            // The sandbox has gone, or was paused: the client is told.
+            await CloseAsync(WebSocketCloseStatus.EndpointUnavailable, e.Message).ConfigureAwait(false);
+            await Task.WhenAny(receiving, Task.Delay(s_closing, CancellationToken.None)).ConfigureAwait(false);
+        }
         catch (Exception e) when (e is OperationCanceledException or WebSocketException)
         {
             // The client has gone, or was told why.

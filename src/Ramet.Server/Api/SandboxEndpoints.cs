@@ -13,14 +13,10 @@ using Ramet.Server.Keys;
 namespace Ramet.Server.Api;
 
 /// <summary>Sandboxes that live on between requests, and code in their warm interpreters.</summary>
-internal sealed class SandboxEndpoints(ILiveSandboxHost host, Executor executor, ServerSettings settings)
+internal sealed class SandboxEndpoints(IDurableSandboxHost host, SandboxAdmission admission, Executor executor, ServerSettings settings)
 {
-    private const double DefaultLifetime = 300;
-    private const double LongestLifetime = 30 * 86400;
     private const int LargestOutput = 16 << 20;
     private const int LargestPage = 1000;
-
-    private int _making;
 
     /// <summary>Adds the endpoints.</summary>
     public void Map(IEndpointRouteBuilder routes)
@@ -49,13 +45,9 @@ internal sealed class SandboxEndpoints(ILiveSandboxHost host, Executor executor,
         });
         routes.Post("/v1/sandboxes/{id}/run", RunAsync, new Operation(
             "runInSandbox", "Run code in the warm interpreter",
-            "Names stay defined from run to run; one run at a time. With Accept: text/event-stream the output comes as it is printed (events stdout and stderr with text, then end).")
+            "Names stay defined from run to run; one run at a time. With Accept: text/event-stream the output comes as it is printed (events stdout and stderr with text, then end; or error, a problem, when the sandbox is paused or rewound meanwhile).")
         {
             Body = typeof(RunBody), Answer = typeof(RunAnswer), Scope = Scope.Sandboxes, Tag = Tag,
-        });
-        routes.Get("/v1/sandboxes/{id}/logs", LogAsync, new Operation("sandboxLogs", "The last output of the interpreter", "Up to about 1 MiB of what was printed, also between runs.")
-        {
-            AnswerMediaType = "text/plain", Scope = Scope.Sandboxes, Tag = Tag,
         });
     }
 
@@ -66,24 +58,12 @@ internal sealed class SandboxEndpoints(ILiveSandboxHost host, Executor executor,
     {
         var body = await Json.ReadAsync(context, Json.Contracts.SandboxBody).ConfigureAwait(false);
         string tenant = Caller.Of(context).Id;
-        var spec = new HostedSandboxSpec(
-            executor.TemplateOf(body.Template, body.Language, ""), executor.Memory(body.MemoryMb, ""), Lifetime(body.TimeoutSeconds ?? DefaultLifetime), CheckMetadata(body.Metadata));
-        try
-        {
-            int making = Interlocked.Increment(ref _making);
-            var all = await host.ListAsync(null, context.RequestAborted).ConfigureAwait(false);
-            if (all.Count + making > settings.Sandboxes) throw new ProblemException(503, "The server is full", $"It has as many sandboxes as it may ({settings.Sandboxes}, limits.sandboxes); try again later.", 5);
-            if (all.Count(sandbox => sandbox.Tenant == tenant) >= settings.KeySandboxes)
-                throw new ProblemException(429, "Too many sandboxes", $"The key has as many sandboxes as it may ({settings.KeySandboxes}, keys.sandboxes); delete some.", 5);
-            var made = await host.CreateAsync(tenant, spec, context.RequestAborted).ConfigureAwait(false);
-            context.Response.StatusCode = StatusCodes.Status201Created;
-            context.Response.Headers.Location = $"/v1/sandboxes/{made.Id}";
-            await Json.WriteAsync(context, Answer(made), Json.Contracts.SandboxAnswer).ConfigureAwait(false);
-        }
-        finally
-        {
-            Interlocked.Decrement(ref _making);
-        }
+        var spec = SandboxSpecs.Read(tenant, body, executor, settings);
+        using var place = await admission.EnterAsync(tenant, 1, context.RequestAborted).ConfigureAwait(false);
+        var made = await host.CreateAsync(tenant, spec, context.RequestAborted).ConfigureAwait(false);
+        context.Response.StatusCode = StatusCodes.Status201Created;
+        context.Response.Headers.Location = $"/v1/sandboxes/{made.Id}";
+        await Json.WriteAsync(context, Answer(made), Json.Contracts.SandboxAnswer).ConfigureAwait(false);
     }
 
     private async Task ListAsync(HttpContext context)
@@ -121,7 +101,7 @@ internal sealed class SandboxEndpoints(ILiveSandboxHost host, Executor executor,
     {
         var body = await Json.ReadAsync(context, Json.Contracts.SandboxPatch).ConfigureAwait(false);
         var sandbox = await host.UpdateAsync(
-            Caller.Of(context).Id, IdOf(context), body.TimeoutSeconds is { } seconds ? Lifetime(seconds) : null, body.Metadata is null ? null : CheckMetadata(body.Metadata), context.RequestAborted)
+            Caller.Of(context).Id, IdOf(context), body.TimeoutSeconds is { } seconds ? SandboxSpecs.Lifetime(seconds) : null, body.Metadata is null ? null : SandboxSpecs.Metadata(body.Metadata), context.RequestAborted)
             .ConfigureAwait(false);
         await Json.WriteAsync(context, Answer(sandbox), Json.Contracts.SandboxAnswer).ConfigureAwait(false);
     }
@@ -137,13 +117,29 @@ internal sealed class SandboxEndpoints(ILiveSandboxHost host, Executor executor,
         var body = await Json.ReadAsync(context, Json.Contracts.RunBody).ConfigureAwait(false);
         long started = Stopwatch.GetTimestamp();
         var run = new HostedRun(body.Code, TimeSpan.FromSeconds(executor.Seconds(body.TimeoutSeconds, "")), body.Env, body.Cwd);
-        var events = host.RunAsync(Caller.Of(context).Id, IdOf(context), run, context.RequestAborted).GetAsyncEnumerator(context.RequestAborted);
+        string tenant = Caller.Of(context).Id;
+        // Found out before it waits for its turn, and before a stream begins: whoever names a sandbox that cannot run code is told at once.
+        var sandbox = await host.GetAsync(tenant, IdOf(context), context.RequestAborted).ConfigureAwait(false);
+        if (sandbox is { IsPaused: true, IsPausedAutomatically: false }) throw new SandboxConflictException($"The sandbox is paused. Resume it first: POST /v1/sandboxes/{sandbox.Id}/resume");
+        if (sandbox.Image is { } image) throw new SandboxConflictException($"The sandbox was made from image '{image}', in which no interpreter waits for code. Start a program in it as a process, or make a sandbox from a template.");
+        using var turn = await executor.EnterAsync(tenant, context.RequestAborted).ConfigureAwait(false);
+        var events = host.RunAsync(tenant, IdOf(context), run, context.RequestAborted).GetAsyncEnumerator(context.RequestAborted);
         await using var disposal = events.ConfigureAwait(false);
         if (EventStream.IsWanted(context.Request))
         {
             var stream = await EventStream.BeginAsync(context).ConfigureAwait(false);
-            var end = await stream.PumpAsync(events).ConfigureAwait(false);
-            await stream.WriteAsync("end", End(end, started), Json.Contracts.RunEnd).ConfigureAwait(false);
+            try
+            {
+                var end = await stream.PumpAsync(events).ConfigureAwait(false);
+                await stream.WriteAsync("end", End(end, started), Json.Contracts.RunEnd).ConfigureAwait(false);
+            }
+            catch (SandboxConflictException e)
+            {
+                // It was paused or rewound meanwhile: the answer has begun, so it is told in it.
+                var problem = new Problem { Type = "about:blank", Title = "Not in this state", Status = 409, Detail = e.Message, Error = e.Message, RequestId = RequestId.Of(context) };
+                await stream.WriteAsync("error", problem, Json.Contracts.Problem).ConfigureAwait(false);
+            }
+
             return;
         }
 
@@ -161,14 +157,6 @@ internal sealed class SandboxEndpoints(ILiveSandboxHost host, Executor executor,
             // What is beyond is in no answer; streams have all of it.
             if (stdout.Length + stderr.Length < LargestOutput) target.Write(current.Data.Span);
         }
-    }
-
-    private async Task LogAsync(HttpContext context)
-    {
-        byte[] log = await host.LogAsync(Caller.Of(context).Id, IdOf(context), context.RequestAborted).ConfigureAwait(false);
-        context.Response.ContentType = "text/plain; charset=utf-8";
-        context.Response.ContentLength = log.Length;
-        await context.Response.Body.WriteAsync(log, context.RequestAborted).ConfigureAwait(false);
     }
 
     private static RunAnswer Collect(RunEnd end, MemoryStream stdout, MemoryStream stderr) => new()
@@ -206,23 +194,15 @@ internal sealed class SandboxEndpoints(ILiveSandboxHost host, Executor executor,
         };
     }
 
-    private static TimeSpan Lifetime(double seconds) => seconds is > 0 and <= LongestLifetime
-        ? TimeSpan.FromSeconds(seconds)
-        : throw ProblemException.BadRequest(FormattableString.Invariant($"'timeout_seconds' must be more than 0 and at most {LongestLifetime} (30 days), not {seconds}."));
-
-    private static IReadOnlyDictionary<string, string> CheckMetadata(IReadOnlyDictionary<string, string>? metadata)
-    {
-        if (metadata is null) return new Dictionary<string, string>(StringComparer.Ordinal);
-        if (metadata.Count > 64 || metadata.Any(pair => pair.Value is null || pair.Key.Length + pair.Value.Length > 4096))
-            throw ProblemException.BadRequest("'metadata' takes up to 64 strings; a name and its value have up to 4096 characters together.");
-        return metadata;
-    }
-
-    private static SandboxAnswer Answer(HostedSandbox sandbox) => new()
+    /// <summary>A sandbox, for a client.</summary>
+    internal static SandboxAnswer Answer(HostedSandbox sandbox) => new()
     {
         Id = sandbox.Id,
-        Template = sandbox.Template,
-        State = "running",
+        Template = sandbox.Image is null ? sandbox.Template : null,
+        Image = sandbox.Image,
+        State = sandbox.IsPaused ? "paused" : "running",
+        Generation = sandbox.Generation,
+        Parent = sandbox.Parent,
         Created = sandbox.Created,
         Expires = sandbox.Expires,
         MemoryMb = sandbox.MemoryBytes >> 20,

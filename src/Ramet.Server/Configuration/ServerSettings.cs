@@ -96,6 +96,27 @@ public sealed class ServerSettings
     /// <summary>Live sandboxes of a key.</summary>
     public int KeySandboxes { get; set; } = 64;
 
+    /// <summary>Paused sandboxes of a key.</summary>
+    public int KeyPaused { get; set; } = 256;
+
+    /// <summary>Snapshots of a key.</summary>
+    public int KeySnapshots { get; set; } = 256;
+
+    /// <summary>Templates of a key's own.</summary>
+    public int KeyTemplates { get; set; } = 16;
+
+    /// <summary>Days after which a paused sandbox is removed.</summary>
+    public double PausedDays { get; set; } = 30;
+
+    /// <summary>Checkpoints of a sandbox.</summary>
+    public int Checkpoints { get; set; } = 64;
+
+    /// <summary>Memory of a sandbox's checkpoints together, MiB.</summary>
+    public int CheckpointMb { get; set; } = 256;
+
+    /// <summary>Largest snapshot that may be uploaded, MiB.</summary>
+    public int SnapshotMb { get; set; } = 2048;
+
     /// <summary>Where OTLP metrics go, such as http://localhost:4317; null: nowhere.</summary>
     public string? OtlpEndpoint { get; set; }
 

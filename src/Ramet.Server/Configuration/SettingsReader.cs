@@ -12,7 +12,7 @@ public static class SettingsReader
     /// <summary>Variables that are not settings of the server.</summary>
     private static readonly string[] s_otherVariables =
     [
-        "RAMET_KVM_DEVICE", "RAMET_DEBUG", "RAMET_TRACE_STARTUP", "RAMET_LAUNCHED_AT", "RAMET_UPDATE_DOCS", "RAMET_API_KEY", "RAMET_BASE_URL", "RAMET_URL", "RAMET_CONFIG",
+        "RAMET_KVM_DEVICE", "RAMET_DEBUG", "RAMET_TRACE_STARTUP", "RAMET_LAUNCHED_AT", "RAMET_UPDATE_DOCS", "RAMET_API_KEY", "RAMET_BASE_URL", "RAMET_URL", "RAMET_SERVER", "RAMET_CONFIG",
     ];
 
     private static readonly Setting[] s_settings =
@@ -44,10 +44,17 @@ public static class SettingsReader
         Whole("limits.batch", "Items of a batch.", 1, 10000, (s, v) => s.Batch = v),
         Whole("limits.connections", "Connections at the same time.", 1, 1000000, (s, v) => s.Connections = v),
         Whole("limits.sandboxes", "Live sandboxes of the server.", 0, 100000, (s, v) => s.Sandboxes = v),
+        Whole("limits.checkpoints", "Checkpoints of a sandbox.", 0, 10000, (s, v) => s.Checkpoints = v),
+        Whole("limits.checkpoint_mb", "Memory of a sandbox's checkpoints together, MiB.", 1, 1 << 20, (s, v) => s.CheckpointMb = v),
+        Whole("limits.snapshot_mb", "Largest snapshot that may be uploaded, MiB.", 1, 1 << 20, (s, v) => s.SnapshotMb = v),
+        Number("limits.paused_days", "A paused sandbox is removed after this many days.", 0.0001, 36500, (s, v) => s.PausedDays = v),
         Number("keys.rate_per_second", "Requests a second for each key; 0: no limit.", 0, 1e9, (s, v) => s.RatePerSecond = v),
         Whole("keys.burst", "Requests that a key may make at once after a pause.", 1, 1000000000, (s, v) => s.Burst = v),
         Whole("keys.concurrency", "Requests of a key that are under way at the same time.", 1, 1000000, (s, v) => s.KeyConcurrency = v),
         Whole("keys.sandboxes", "Live sandboxes of a key.", 0, 100000, (s, v) => s.KeySandboxes = v),
+        Whole("keys.paused", "Paused sandboxes of a key.", 0, 1000000, (s, v) => s.KeyPaused = v),
+        Whole("keys.snapshots", "Snapshots of a key.", 0, 1000000, (s, v) => s.KeySnapshots = v),
+        Whole("keys.templates", "Templates of a key's own; each that is used is in the server's memory.", 0, 1000000, (s, v) => s.KeyTemplates = v),
         Text("otlp.endpoint", "Where OTLP metrics go, such as http://localhost:4317.", (s, v) => s.OtlpEndpoint = v),
         Number("otlp.interval_seconds", "How often.", 1, 86400, (s, v) => s.OtlpIntervalSeconds = v),
     ];

@@ -25,6 +25,11 @@ internal static partial class Json
         if (!HttpMethods.IsHead(context.Request.Method)) await context.Response.Body.WriteAsync(bytes, context.RequestAborted).ConfigureAwait(false);
     }
 
+    /// <summary>Reads a body that may be left out.</summary>
+    /// <exception cref="ProblemException">It is not JSON, or not what is expected; the message says where.</exception>
+    public static Task<T> ReadAsync<T>(HttpContext context, JsonTypeInfo<T> type, T otherwise)
+        where T : class => context.Request.ContentLength is 0 || context.Request is { ContentLength: null, ContentType: null } ? Task.FromResult(otherwise) : ReadAsync(context, type);
+
     /// <summary>Reads a body.</summary>
     /// <exception cref="ProblemException">It is not JSON, or not what is expected; the message says where.</exception>
     public static async Task<T> ReadAsync<T>(HttpContext context, JsonTypeInfo<T> type)

@@ -145,7 +145,8 @@ public class MountAndAttributeTests
         _s.Thread.State = Processes.ThreadState.Blocked;
 
         byte[] saved = _s.Kernel.Save();
-        var restored = Kernel.Restore(new KernelPorts(_s.Machine, _s.Clock, new FakeRandom(), new FakeHost(), _s.Image), saved);
+        var restored = Kernel.Load(new KernelPorts(_s.Machine, _s.Clock, new FakeRandom(), new FakeHost(), _s.Image), saved);
+        restored.Begin();
         var copy = _s.On(restored);
         Assert.Equal("nged", copy.Read(fd));
         Assert.Equal("changed", copy.ReadFile("file"));

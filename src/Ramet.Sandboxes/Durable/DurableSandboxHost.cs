@@ -1,0 +1,171 @@
+using System.Collections.Concurrent;
+using Ramet.Sandboxes.Hosting;
+
+namespace Ramet.Sandboxes.Durable;
+
+/// <summary>
+/// Sandboxes that outlive their machines. Those that run are the inner host's; paused ones and snapshots are files below the data directory, so a server that is killed finds them
+/// again. A sandbox that nobody has used for its time is paused, and whoever uses it next resumes it.
+/// </summary>
+public sealed partial class DurableSandboxHost : IDurableSandboxHost
+{
+    private static readonly TimeSpan s_period = TimeSpan.FromMilliseconds(200);
+
+    private readonly ICapturingSandboxHost _inner;
+    private readonly TimeSpan _pausedLifetime;
+    private readonly SandboxArchive _paused;
+    private readonly SandboxArchive _snapshots;
+    private readonly SandboxArchive _templates;
+    private readonly SandboxEngine _engine;
+    private readonly ConcurrentDictionary<string, SandboxUse> _uses = new(StringComparer.Ordinal);
+    private readonly Timer _housekeeping;
+    private long _tidied = Environment.TickCount64;
+    private int _keeping;
+
+    /// <param name="inner">Where sandboxes run; disposed with this.</param>
+    /// <param name="engine">For images; its data directory is where sandboxes are kept. Not disposed with this.</param>
+    /// <param name="pausedLifetime">After this time a paused sandbox is removed.</param>
+    public DurableSandboxHost(ICapturingSandboxHost inner, SandboxEngine engine, TimeSpan pausedLifetime)
+    {
+        ArgumentNullException.ThrowIfNull(engine);
+        _engine = engine;
+        string dataDirectory = engine.DataDirectory;
+        _inner = inner;
+        _pausedLifetime = pausedLifetime;
+        _paused = new SandboxArchive(Path.Combine(dataDirectory, "sandboxes"));
+        _snapshots = new SandboxArchive(Path.Combine(dataDirectory, "snapshots"));
+        _templates = new SandboxArchive(Path.Combine(dataDirectory, "sandbox-templates"));
+        foreach (var record in _paused.List(null)) _uses[record.Id] = new SandboxUse(record.Tenant, record.Spec) { Paused = record };
+        _housekeeping = new Timer(_ => KeepHouse(), null, s_period, s_period);
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, HostedTemplate> Templates => _inner.Templates;
+
+    /// <inheritdoc/>
+    public HostStatistics Statistics => _inner.Statistics;
+
+    /// <inheritdoc/>
+    public Task PrepareAsync(string template, CancellationToken cancellationToken) => _inner.PrepareAsync(template, cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task<HostedExecResult> ExecuteAsync(string tenant, HostedExec exec, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(exec);
+        string template = await ResolveTemplateAsync(tenant, exec.Template, cancellationToken).ConfigureAwait(false);
+        return await _inner.ExecuteAsync(tenant, template == exec.Template ? exec : exec with { Template = template }, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<HostedEvent> ExecuteStreamAsync(string tenant, HostedExec exec, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(exec);
+        string template = await ResolveTemplateAsync(tenant, exec.Template, cancellationToken).ConfigureAwait(false);
+        await foreach (var next in _inner.ExecuteStreamAsync(tenant, exec with { Template = template }, cancellationToken).ConfigureAwait(false)) yield return next;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _housekeeping.DisposeAsync().ConfigureAwait(false);
+        await _inner.DisposeAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Has a sandbox run for as long as it is used.</summary>
+    private async ValueTask<IDisposable> UseAsync(string tenant, string id, CancellationToken cancellationToken)
+    {
+        // Of one that is not known the inner host says why.
+        if (!_uses.TryGetValue(id, out var use) || use.Tenant != tenant) return new Held(null);
+        if (use.TryEnter()) return new Held(use);
+        await use.Gate.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (use.Paused is { } record)
+            {
+                if (!record.IsAutomatic) throw new SandboxConflictException($"The sandbox is paused. Resume it first: POST /v1/sandboxes/{id}/resume");
+                await ResumeHeldAsync(use, id, cancellationToken).ConfigureAwait(false);
+            }
+
+            return new Held(use.TryEnter() ? use : null);
+        }
+        finally
+        {
+            use.Gate.Release();
+        }
+    }
+
+    private HostedSandbox Register(HostedSandbox made, HostedSandboxSpec spec)
+    {
+        _uses[made.Id] = new SandboxUse(made.Tenant, spec);
+        return made;
+    }
+
+    private void KeepHouse()
+    {
+        const int TidyingMilliseconds = 20_000;
+        foreach (var (id, use) in _uses)
+        {
+            if (use.Paused is null && use.Spec.AutoPause is { } idle && use.TryBeginMove(idle)) _ = PauseIdleAsync(use, id);
+        }
+
+        if (Environment.TickCount64 - _tidied < TidyingMilliseconds || Interlocked.Exchange(ref _keeping, 1) != 0) return;
+        _tidied = Environment.TickCount64;
+        _ = TidyAsync();
+    }
+
+    /// <summary>Pauses one that nobody uses; nobody can begin to.</summary>
+    private async Task PauseIdleAsync(SandboxUse use, string id)
+    {
+        await use.Gate.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            if (use.Paused is null) await PauseHeldAsync(use, id, automatic: true, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (SandboxException)
+        {
+            // It has ended meanwhile, or there is no room: it is tried again after as long.
+        }
+        finally
+        {
+            use.EndMove();
+            use.Gate.Release();
+        }
+    }
+
+    /// <summary>Forgets those that have ended, and removes what was paused for too long.</summary>
+    private async Task TidyAsync()
+    {
+        try
+        {
+            var candidates = _uses.ToArray();
+            var living = (await _inner.ListAsync(null, CancellationToken.None).ConfigureAwait(false)).Select(sandbox => sandbox.Id).ToHashSet(StringComparer.Ordinal);
+            foreach (var (id, use) in candidates)
+            {
+                if (use.Paused is { } record)
+                {
+                    if (record.Archived + _pausedLifetime < TimeProvider.System.GetUtcNow() && _paused.Remove(record.Tenant, id)) _uses.TryRemove(id, out _);
+                }
+                else if (!living.Contains(id) && await use.Gate.WaitAsync(0).ConfigureAwait(false))
+                {
+                    if (use.Paused is null) _uses.TryRemove(id, out _);
+                    use.Gate.Release();
+                }
+            }
+        }
+        catch (Exception exception) when (exception is SandboxException or IOException or UnauthorizedAccessException or ObjectDisposedException)
+        {
+            // The next time.
+        }
+        finally
+        {
+            Volatile.Write(ref _keeping, 0);
+        }
+    }
+
+    private sealed class Held(SandboxUse? use) : IDisposable
+    {
+        private SandboxUse? _use = use;
+
+        public void Dispose() => Interlocked.Exchange(ref _use, null)?.Leave();
+    }
+}

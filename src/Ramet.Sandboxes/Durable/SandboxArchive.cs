@@ -1,0 +1,233 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Text.Json;
+using Ramet.Host;
+
+namespace Ramet.Sandboxes.Durable;
+
+/// <summary>
+/// Sandboxes on disk: a directory each, DIRECTORY/ID, with a record and files of memory. One is written beside, made durable, and then given its name, so that what has the name is
+/// whole; whoever takes one out gives it another name first, so that nobody else takes it too, and what a killed process has left is put back by the next.
+/// </summary>
+internal sealed class SandboxArchive
+{
+    public const string StateName = "state";
+
+    private const string RecordName = "record.json";
+    private const string Unfinished = ".tmp-", Taken = ".taken-";
+    private const int Piece = 256 << 10;
+
+    private readonly string _directory;
+    private readonly ConcurrentDictionary<string, ArchiveRecord> _records = new(StringComparer.Ordinal);
+
+    /// <summary>Opens a directory, which need not be there.</summary>
+    public SandboxArchive(string directory)
+    {
+        _directory = directory;
+        if (!Directory.Exists(directory)) return;
+        foreach (string path in Directory.EnumerateDirectories(directory)) Tidy(path);
+        foreach (string path in Directory.EnumerateDirectories(directory))
+        {
+            if (Path.GetFileName(path)[0] != '.' && TryRead(path) is { } record && record.Id == Path.GetFileName(path)) _records[record.Id] = record;
+        }
+    }
+
+    /// <summary>All that there are, the oldest first.</summary>
+    public IReadOnlyList<ArchiveRecord> List(string? tenant) => [.. _records.Values.Where(record => tenant is null || record.Tenant == tenant).OrderBy(record => record.Id, StringComparer.Ordinal)];
+
+    /// <summary>One of a tenant; null: there is none.</summary>
+    public ArchiveRecord? Find(string tenant, string id) => _records.TryGetValue(id, out var record) && record.Tenant == tenant ? record : null;
+
+    /// <summary>Writes one, durably. Gives the record with its size.</summary>
+    /// <param name="record">What is known of it.</param>
+    /// <param name="write">Writes its files: name and content, any number of times.</param>
+    /// <exception cref="SandboxException">It cannot be written.</exception>
+    public async Task<ArchiveRecord> AddAsync(ArchiveRecord record, Func<Func<string, Stream, Task>, Task> write)
+    {
+        string temporary = Path.Combine(_directory, $"{Unfinished}{Environment.ProcessId}-{Guid.NewGuid():n}");
+        long size = 0;
+        try
+        {
+            // Its files are for their owner alone: they hold what programs had in memory.
+            Directory.CreateDirectory(temporary);
+            await write(async (name, content) => size += await WriteAsync(Path.Combine(temporary, name), content).ConfigureAwait(false)).ConfigureAwait(false);
+            record = record with { SizeBytes = size };
+            WriteRecord(temporary, record);
+            Synchronize(temporary);
+            Directory.Move(temporary, PathOf(record.Id));
+            Synchronize(_directory);
+            _records[record.Id] = record;
+            return record;
+        }
+        catch (Exception exception) when (exception is HostException or IOException or UnauthorizedAccessException)
+        {
+            throw new SandboxException($"The sandbox could not be written to {_directory}: {exception.Message} Free some space there.");
+        }
+        finally
+        {
+            if (Directory.Exists(temporary)) Directory.Delete(temporary, recursive: true);
+        }
+    }
+
+    /// <summary>Writes what is known of one anew.</summary>
+    public void Update(ArchiveRecord record)
+    {
+        if (!_records.ContainsKey(record.Id)) return;
+        WriteRecord(PathOf(record.Id), record);
+        _records[record.Id] = record;
+    }
+
+    /// <summary>What the memory of one says of itself.</summary>
+    /// <exception cref="SandboxException">It is no such file.</exception>
+    public SavedSandbox Describe(string id)
+    {
+        try
+        {
+            return SavedSandboxFile.ReadDescription(Path.Combine(PathOf(id), StateName));
+        }
+        catch (Exception exception) when (exception is SnapshotDamagedException or HostException or IOException)
+        {
+            throw new SandboxException("This is no snapshot of a sandbox, or a damaged one.");
+        }
+    }
+
+    /// <summary>Opens a file of one.</summary>
+    /// <exception cref="SandboxException">It cannot be read.</exception>
+    public FileStream Open(string id, string name) => OpenFile(Path.Combine(PathOf(id), name));
+
+    /// <summary>Where a file of one is.</summary>
+    public string FileOf(string id, string name) => Path.Combine(PathOf(id), name);
+
+    /// <summary>Takes one out, to be used: nobody else can. Null: it is not there (any more).</summary>
+    public TakenRecord? Take(string tenant, string id)
+    {
+        if (Find(tenant, id) is not { } record) return null;
+        string path = Path.Combine(_directory, $"{Taken}{Environment.ProcessId}-{id}");
+        try
+        {
+            Directory.Move(PathOf(id), path);
+        }
+        catch (IOException)
+        {
+            // Another server of the same data directory has it.
+            _records.TryRemove(id, out _);
+            return null;
+        }
+
+        _records.TryRemove(id, out _);
+        return new TakenRecord(this, record, path);
+    }
+
+    /// <summary>Removes one. False: it is not there.</summary>
+    public bool Remove(string tenant, string id)
+    {
+        if (Take(tenant, id) is not { } taken) return false;
+        taken.Discard();
+        return true;
+    }
+
+    private static FileStream OpenFile(string path)
+    {
+        try
+        {
+            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0, useAsync: false);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new SandboxException($"The sandbox cannot be read: {exception.Message}");
+        }
+    }
+
+    private static async Task<long> WriteAsync(string path, Stream content)
+    {
+        using var file = FileDescriptor.Create(path, 0x180);
+        byte[] buffer = new byte[Piece];
+        long length = 0;
+        int count;
+        while ((count = await content.ReadAsync(buffer).ConfigureAwait(false)) > 0)
+        {
+            file.WriteAllAt(buffer.AsSpan(0, count), length);
+            length += count;
+        }
+
+        file.Synchronize();
+        return length;
+    }
+
+    private static void WriteRecord(string directory, ArchiveRecord record)
+    {
+        string temporary = Path.Combine(directory, $".{RecordName}-{Guid.NewGuid():n}");
+        using (var file = FileDescriptor.Create(temporary, 0x180))
+        {
+            file.WriteAllAt(JsonSerializer.SerializeToUtf8Bytes(record, ArchiveJson.Default.ArchiveRecord), 0);
+            file.Synchronize();
+        }
+
+        File.Move(temporary, Path.Combine(directory, RecordName), overwrite: true);
+    }
+
+    private static ArchiveRecord? TryRead(string directory)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(File.ReadAllBytes(Path.Combine(directory, RecordName)), ArchiveJson.Default.ArchiveRecord) is { Version: 1 } record ? record : null;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or JsonException)
+        {
+            return null;
+        }
+    }
+
+    private static void Synchronize(string directory)
+    {
+        using var folder = FileDescriptor.OpenRead(directory);
+        folder.Synchronize();
+    }
+
+    /// <summary>Removes what a killed process had not finished, and puts back what it had taken.</summary>
+    private void Tidy(string path)
+    {
+        string name = Path.GetFileName(path);
+        try
+        {
+            if (name.StartsWith(Unfinished, StringComparison.Ordinal) && IsOrphan(name[Unfinished.Length..])) Directory.Delete(path, recursive: true);
+            else if (name.StartsWith(Taken, StringComparison.Ordinal) && IsOrphan(name[Taken.Length..])) Directory.Move(path, PathOf(name[(name.IndexOf('-', Taken.Length) + 1)..]));
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // Somebody else does the same.
+        }
+    }
+
+    private static bool IsOrphan(string rest) =>
+        int.TryParse(rest.Split('-')[0], NumberStyles.None, CultureInfo.InvariantCulture, out int pid) && (pid == Environment.ProcessId || !Directory.Exists($"/proc/{pid}"));
+
+    private string PathOf(string id) => Path.Combine(_directory, id);
+
+    /// <summary>One that was taken out.</summary>
+    internal sealed class TakenRecord(SandboxArchive archive, ArchiveRecord record, string path)
+    {
+        public ArchiveRecord Record { get; } = record;
+
+        public FileStream Open(string name) => OpenFile(Path.Combine(path, name));
+
+        /// <summary>It is not needed any more.</summary>
+        public void Discard()
+        {
+            try
+            {
+                Directory.Delete(path, recursive: true);
+            }
+            catch (DirectoryNotFoundException)
+            {
+            }
+        }
+
+        /// <summary>It could not be used: it is there again.</summary>
+        public void PutBack()
+        {
+            Directory.Move(path, archive.PathOf(Record.Id));
+            archive._records[Record.Id] = Record;
+        }
+    }
+}
