@@ -57,7 +57,8 @@ pub struct SandboxOptions {
     pub metadata: BTreeMap<String, String>,
     pub env: BTreeMap<String, String>,
     pub cwd: Option<String>,
-    pub network: Option<Value>,
+    /// `none` or `loopback`.
+    pub network: Option<String>,
     pub auto_pause: Option<Duration>,
     pub checkpoint_every_run: Option<bool>,
 }

@@ -154,9 +154,9 @@ macro_rules! sandbox_surface {
             self.call("GET", "/metrics", None)$($w)*
         }
 
-        /// The last output of its interpreter, also between runs.
-        pub $($a)* fn logs(&self) -> Result<String> {
-            Ok(String::from_utf8_lossy(&self.client.bytes("GET", &self.path("/logs"), None)$($w)*?).into_owned())
+        /// What happened to it (`events`), and the last `output` of its interpreter, also between runs.
+        pub $($a)* fn logs(&self) -> Result<Value> {
+            self.call("GET", "/logs", None)$($w)*
         }
 
         /// Runs a program to its end: a line for /bin/sh, or `["program", "argument"]`.

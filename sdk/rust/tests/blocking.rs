@@ -44,7 +44,7 @@ fn names_stay_and_values_exceptions_and_streams_are_told() {
     let result = sandbox.run_streaming(code, &RunOptions::default(), |piece| pieces.push(piece.clone())).unwrap();
     assert_eq!(("é 0\né 1\né 2\n", "e\n", Some("40")), (result.stdout.as_str(), result.stderr.as_str(), result.value.as_deref()));
     assert!(pieces.len() >= 4 && pieces.contains(&Output::Stderr("e\n".into())));
-    assert!(sandbox.logs().unwrap().contains("é 2"));
+    assert!(sandbox.logs().unwrap()["output"].as_str().unwrap().contains("é 2"));
 }
 
 #[test]
@@ -134,4 +134,31 @@ fn errors_say_what_to_do_and_name_the_request() {
     }
     let nobody = Client::with(&ClientOptions { url: Some("http://127.0.0.1:9".into()), ..Default::default() });
     assert!(matches!(nobody.health(), Err(Error::Transport(text)) if text.contains("ramet serve")));
+}
+
+#[test]
+fn sandboxes_are_forked_paused_saved_rewound_and_compared() {
+    let client = Client::new();
+    let parent = client.create(&SandboxOptions { env: BTreeMap::from([("WHO".into(), "me".into())]), cwd: Some("/tmp".into()), ..Default::default() }).unwrap();
+    assert_eq!(Some("('me', '/tmp')"), parent.run("import os; x = 1; (os.environ['WHO'], os.getcwd())").unwrap().value.as_deref());
+    let forks = parent.fork(2).unwrap();
+    forks[0].run("x = 5").unwrap();
+    let value = |sandbox: &Sandbox| sandbox.run("x").unwrap().value.unwrap();
+    assert_eq!(["5", "1", "1"], [&forks[0], &forks[1], &parent].map(value)[..]);
+    assert_eq!(Some(parent.id()), forks[0].info().unwrap().parent.as_deref());
+    assert_eq!(("paused", "running"), (parent.pause().unwrap().state.as_str(), parent.resume().unwrap().state.as_str()));
+    let moment = parent.checkpoint(Some("before")).unwrap();
+    parent.run("x = 2; open('/tmp/g', 'w').write('two')").unwrap();
+    let diff = parent.diff(Some(&moment.id), None, false).unwrap();
+    assert!(diff["files"].as_array().unwrap().iter().any(|one| one["path"] == "/tmp/g" && one["change"] == "added"), "{}", diff);
+    parent.rewind(&moment.id).unwrap();
+    assert_eq!("1", value(&parent));
+    assert_eq!(Some("before"), parent.checkpoints().unwrap()[0].name.as_deref());
+    parent.delete_checkpoint(&moment.id).unwrap();
+    let saved = parent.snapshot(Some("prepared")).unwrap();
+    let again = client.create(&SandboxOptions { snapshot: Some(saved.id.clone()), ..Default::default() }).unwrap();
+    assert_eq!("1", value(&again));
+    assert!(client.snapshots().unwrap().iter().any(|one| one.id == saved.id && one.bytes > 0));
+    client.delete_snapshot(&saved.id).unwrap();
+    assert!(parent.metrics().unwrap()["runs"].as_u64().unwrap() >= 3);
 }

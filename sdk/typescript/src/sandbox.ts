@@ -4,7 +4,7 @@ import { Commands } from "./commands.js";
 import { NotFoundError, TransportError } from "./errors.js";
 import { readEvents } from "./events.js";
 import { Files } from "./files.js";
-import { type Checkpoint, camel, type Json, RunResult, type SandboxInfo, type Snapshot, snake } from "./models.js";
+import { type Checkpoint, camel, type Json, type Logs, RunResult, type SandboxInfo, type Snapshot, snake } from "./models.js";
 
 /** What a sandbox is made of, and where. */
 export interface SandboxOptions extends ClientOptions {
@@ -25,7 +25,9 @@ export interface SandboxOptions extends ClientOptions {
   env?: Record<string, string>;
   cwd?: string;
   /** What it may reach. */
-  network?: unknown;
+  network?: "none" | "loopback";
+  /** Bytes that a run or a process may print. */
+  maxOutput?: number;
   /** Pause it when nothing was asked of it for so long. */
   autoPauseSeconds?: number;
   /** Make a checkpoint before each run. */
@@ -212,9 +214,10 @@ export class Sandbox implements AsyncDisposable {
     return this.client.json("GET", await this.path("/metrics"), options);
   }
 
-  /** The last output of its interpreter, also between runs. */
-  async logs(options: CallOptions = {}): Promise<string> {
-    return (await this.client.request("GET", await this.path("/logs"), { accept: "text/plain", ...options })).text();
+  /** What happened to it, and the last output of its interpreter, also between runs. */
+  async logs(options: CallOptions = {}): Promise<Logs> {
+    const answer = await this.client.json("GET", await this.path("/logs"), options);
+    return { events: (answer["events"] as Json[]).map((one) => camel<Logs["events"][0]>(one)), output: String(answer["output"]) };
   }
 
   /** Ends it. A NotFoundError says that it is over already. */
