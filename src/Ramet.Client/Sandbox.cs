@@ -122,7 +122,7 @@ public sealed class Sandbox : IAsyncDisposable
     public Task<SandboxAnswer> SetMetadataAsync(IReadOnlyDictionary<string, string> metadata, CancellationToken cancellationToken = default) =>
         PatchAsync(new SandboxPatch { Metadata = metadata }, cancellationToken);
 
-    /// <summary>Stops it; its memory is kept. What is asked of it later resumes it.</summary>
+    /// <summary>Stops it; its memory is kept. Until it is resumed nothing else can be asked of it (409).</summary>
     public Task<SandboxAnswer> PauseAsync(CancellationToken cancellationToken = default) => StateAsync("/pause", cancellationToken);
 
     /// <summary>Lets it go on.</summary>

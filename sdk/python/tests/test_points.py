@@ -1,7 +1,7 @@
 import asyncio
 import unittest
 
-from ramet import AsyncSandbox, Client, NotFoundError, Sandbox
+from ramet import AsyncSandbox, Client, ConflictError, NotFoundError, Sandbox
 
 
 class PointTests(unittest.TestCase):
@@ -22,10 +22,11 @@ class PointTests(unittest.TestCase):
         self.assertGreaterEqual(info.generation, 1)
         self.assertEqual("one", forks[0].files.read_text("f"))
 
-    def test_a_paused_sandbox_goes_on_when_it_is_used(self):
+    def test_a_paused_sandbox_goes_on_when_it_is_resumed(self):
         self.assertEqual("paused", self.sandbox.pause().state)
+        with self.assertRaises(ConflictError):
+            self.sandbox.run("x")
         self.assertEqual("running", self.sandbox.resume().state)
-        self.sandbox.pause()
         self.assertEqual("1", self.sandbox.run("x").value)
 
     def test_snapshots_are_gone_on_from(self):
@@ -79,6 +80,7 @@ class PointTests(unittest.TestCase):
                 await sandbox.run("x = 2")
                 await sandbox.rewind(moment)
                 await sandbox.pause()
+                await sandbox.resume()
                 values.append((await sandbox.run("x")).value)
                 await asyncio.gather(*(fork.close() for fork in forks))
                 return values

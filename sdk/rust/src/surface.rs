@@ -99,7 +99,7 @@ macro_rules! sandbox_surface {
             Ok(SandboxInfo::of(&self.call("PATCH", "", Some(json!({"timeout_seconds": timeout.as_secs_f64()})))$($w)*?))
         }
 
-        /// Stops it; its memory is kept. What is asked of it later resumes it.
+        /// Stops it; its memory is kept. Until it is resumed nothing else can be asked of it (409).
         pub $($a)* fn pause(&self) -> Result<SandboxInfo> {
             Ok(SandboxInfo::of(&self.call("POST", "/pause", None)$($w)*?))
         }

@@ -161,7 +161,7 @@ export class Sandbox implements AsyncDisposable {
     return camel<SandboxInfo>(await this.client.json("PATCH", await this.path(), { json: { metadata }, ...options }));
   }
 
-  /** Stops it; its memory is kept. What is asked of it later resumes it. */
+  /** Stops it; its memory is kept. Until it is resumed nothing else can be asked of it (409). */
   async pause(options: CallOptions = {}): Promise<SandboxInfo> {
     return camel<SandboxInfo>(await this.client.json("POST", await this.path("/pause"), options));
   }

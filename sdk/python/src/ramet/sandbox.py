@@ -30,7 +30,7 @@ class Sandbox:
     :param snapshot: a saved sandbox, to go on from there. :param image: an image, for a sandbox without an interpreter of Ramet's.
     :param memory_mb: limit for programs and the files that they write. :param timeout_seconds: when it ends by itself; :meth:`extend` sets it anew.
     :param metadata: names and values of your own; ``Client.sandboxes`` filters by them. :param env: variables for all that runs in it. :param cwd: where it begins.
-    :param network: what it may reach: ``none`` or ``loopback``. :param auto_pause_seconds: pause it when nothing was asked of it for so long.
+    :param network: what it may reach: ``none`` or ``loopback``. :param auto_pause_seconds: pause it when nothing was asked of it for so long; the next use resumes it.
     :param checkpoint_every_run: make a checkpoint before each run.
     :param limits: further ones, such as ``{"processes": 64, "open_files": 1024}``. :param max_output: bytes that a run or a process may print. :param client: the server; or name it by ``url`` and ``api_key``, or in the environment.
     """
@@ -115,7 +115,7 @@ class Sandbox:
         return self._call(_api.update(self._id, None, metadata))
 
     def pause(self) -> SandboxInfo:
-        """Stops it; its memory is kept. What is asked of it later resumes it."""
+        """Stops it; its memory is kept. Until it is resumed nothing else can be asked of it (409)."""
         return self._call(_api.pause(self._id))
 
     def resume(self) -> SandboxInfo:

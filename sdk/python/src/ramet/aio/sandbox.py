@@ -124,7 +124,7 @@ class AsyncSandbox:
         return await self._call(_api.update(await self._ready(), None, metadata))
 
     async def pause(self) -> SandboxInfo:
-        """Stops it; its memory is kept. What is asked of it later resumes it."""
+        """Stops it; its memory is kept. Until it is resumed nothing else can be asked of it (409)."""
         return await self._call(_api.pause(await self._ready()))
 
     async def resume(self) -> SandboxInfo:
