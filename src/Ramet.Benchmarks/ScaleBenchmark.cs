@@ -40,6 +40,9 @@ public sealed class ScaleBenchmark(Func<int, ProcessStartInfo> startPart, int fo
             foreach (var part in parts) times.AddRange(JsonNode.Parse(Expect(part, "ran "))!.AsArray().Select(node => (double)node!));
             double milliseconds = (HostClock.MonotonicNanoseconds - started) / 1e6;
             var after = Memory(parts);
+            foreach (var part in parts) part.StandardInput.WriteLine("trim");
+            foreach (var part in parts) Expect(part, "trimmed");
+            var trimmed = Memory(parts);
             var report = new Report();
             var row = report.Times("fork_and_print_us", "each: fork + print(i*i), while all others do the same");
             foreach (double time in times) row.Add(time);
@@ -47,8 +50,9 @@ public sealed class ScaleBenchmark(Func<int, ProcessStartInfo> startPart, int fo
             report.Figure("processes", "in processes", processes, "");
             report.Figure("total_ms", "from nothing until all have answered", milliseconds, "ms");
             report.Figure("pss_idle_kb", "PSS of each before any code ran", (forked.Pss - before.Pss) / (double)forks, "KB");
-            report.Figure("pss_kb", "PSS of each, with its share of the processes' heaps", (after.Pss - before.Pss) / (double)forks, "KB");
-            report.Figure("kernel_kb", "kernel memory of each (slab, page tables, KVM's)", (after.Kernel - before.Kernel) / (double)forks, "KB");
+            report.Figure("pss_ran_kb", "PSS of each right after its answer, with its share of the processes' heaps", (after.Pss - before.Pss) / (double)forks, "KB");
+            report.Figure("pss_kb", "PSS of each when it waits: pages that are as the template's again are given back", (trimmed.Pss - before.Pss) / (double)forks, "KB");
+            report.Figure("kernel_kb", "kernel memory of each (slab, page tables, KVM's)", (trimmed.Kernel - before.Kernel) / (double)forks, "KB");
             report.Notes = "PSS is the sum over the processes (smaps_rollup) less what they had before the first fork; kernel memory is Slab, PageTables, SecPageTables, KernelStack and VmallocUsed of\n/proc/meminfo, of the whole machine. Every answer was checked.\n";
             return report;
         }
@@ -96,7 +100,11 @@ public sealed class ScaleBenchmark(Func<int, ProcessStartInfo> startPart, int fo
                     }
 
                     Say(output, "ran " + times.ToJsonString());
+                    break;
+                case "trim":
+                    foreach (var sandbox in live) sandbox.Trim();
                     GC.Collect();
+                    Say(output, "trimmed");
                     break;
             }
         }

@@ -49,6 +49,13 @@ public sealed class MemoryTemplate : IDisposable
         }
     }
 
+    /// <summary>Whether a page holds what it held when it was frozen.</summary>
+    internal bool Equals(ulong page, ReadOnlySpan<byte> bytes)
+    {
+        var contents = _contents.Value;
+        return contents.Find(page).IsHole ? !bytes.ContainsAnyExcept((byte)0) : bytes.SequenceEqual(contents.File.GetSpan((long)page, bytes.Length));
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -4,6 +4,31 @@ namespace Ramet.Sandboxes.Tests;
 public sealed class BranchTests
 {
     [Fact]
+    public async Task A_sandbox_that_gave_back_what_is_as_in_its_template_goes_on_as_it_was()
+    {
+        using var session = await Session.StartAsync("""
+            import sys, hashlib
+            data = [str(i) for i in range(20000)]
+            for line in sys.stdin:
+                print(len(data), hashlib.sha256("".join(data).encode()).hexdigest()[:8], flush=True)
+            """);
+        var expected = new System.Text.StringBuilder();
+        ulong released = 0;
+        for (int i = 0; i < 10; i++)
+        {
+            session.Send("look\n");
+            session.WaitFor(expected.Append("20000 " + Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(
+                System.Text.Encoding.ASCII.GetBytes(string.Concat(Enumerable.Range(0, 20000)))))[..8] + "\n").ToString());
+            long before = session.Sandbox.Machine.Memory.FindWrittenPages().Sum(range => (long)range.Length);
+            ulong now = session.Sandbox.Trim();
+            released += now;
+            Assert.Equal(before - (long)now, session.Sandbox.Machine.Memory.FindWrittenPages().Sum(range => (long)range.Length));
+        }
+
+        Assert.True(released > 10 * 4096, $"only {released} bytes were given back");
+    }
+
+    [Fact]
     public async Task A_program_goes_on_from_the_same_point_in_parent_and_branches()
     {
         using var parent = await Session.StartAsync("""
