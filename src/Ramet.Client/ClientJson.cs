@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using Ramet.Contracts;
 
@@ -15,15 +14,20 @@ namespace Ramet.Client;
 [JsonSerializable(typeof(ProblemAnswer))]
 [JsonSerializable(typeof(SandboxOptions))]
 [JsonSerializable(typeof(SandboxPatch))]
-[JsonSerializable(typeof(SandboxInfo))]
-[JsonSerializable(typeof(SandboxPage))]
+[JsonSerializable(typeof(SandboxAnswer))]
+[JsonSerializable(typeof(SandboxList))]
 [JsonSerializable(typeof(ForkBody))]
-[JsonSerializable(typeof(NameBody))]
+[JsonSerializable(typeof(ForkAnswer))]
+[JsonSerializable(typeof(SnapshotBody))]
+[JsonSerializable(typeof(CheckpointBody))]
 [JsonSerializable(typeof(RewindBody))]
-[JsonSerializable(typeof(Snapshot))]
-[JsonSerializable(typeof(SnapshotPage))]
-[JsonSerializable(typeof(Checkpoint))]
-[JsonSerializable(typeof(CheckpointPage))]
+[JsonSerializable(typeof(SnapshotAnswer))]
+[JsonSerializable(typeof(SnapshotList))]
+[JsonSerializable(typeof(CheckpointAnswer))]
+[JsonSerializable(typeof(CheckpointList))]
+[JsonSerializable(typeof(DiffAnswer))]
+[JsonSerializable(typeof(SandboxMetrics))]
+[JsonSerializable(typeof(SandboxLogs))]
 [JsonSerializable(typeof(RunBody))]
 [JsonSerializable(typeof(RunAnswer))]
 [JsonSerializable(typeof(RunEnd))]
@@ -38,21 +42,8 @@ namespace Ramet.Client;
 [JsonSerializable(typeof(MakeDirectoryBody))]
 [JsonSerializable(typeof(MoveBody))]
 [JsonSerializable(typeof(TextEvent))]
-[JsonSerializable(typeof(JsonElement))]
 internal sealed partial class ClientJson : JsonSerializerContext;
 
 internal sealed record ProblemAnswer(string? Title, string? Detail, string? Error, string? RequestId);
-
-internal sealed record SandboxPage(IReadOnlyList<SandboxInfo> Sandboxes, string? NextCursor);
-
-internal sealed record SnapshotPage(IReadOnlyList<Snapshot> Snapshots);
-
-internal sealed record CheckpointPage(IReadOnlyList<Checkpoint> Checkpoints);
-
-internal sealed record ForkBody(int Count, double? TimeoutSeconds, IReadOnlyDictionary<string, string>? Metadata);
-
-internal sealed record NameBody(string? Name);
-
-internal sealed record RewindBody(string Checkpoint);
 
 internal sealed record TextEvent(string Text);

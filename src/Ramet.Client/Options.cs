@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 
 namespace Ramet.Client;
@@ -96,8 +95,8 @@ public sealed record SandboxOptions
     /// <summary>Where it begins.</summary>
     public string? Cwd { get; init; }
 
-    /// <summary>What it may reach, as docs/SERVER.md describes it.</summary>
-    public JsonNode? Network { get; init; }
+    /// <summary>What it may reach: none or loopback.</summary>
+    public string? Network { get; init; }
 
     /// <summary>Pause it when nothing was asked of it for so long, seconds.</summary>
     public double? AutoPauseSeconds { get; init; }
@@ -105,6 +104,12 @@ public sealed record SandboxOptions
     /// <summary>Make a checkpoint before each run.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool CheckpointEveryRun { get; init; }
+
+    /// <summary>Further limits.</summary>
+    public Contracts.SandboxLimits? Limits { get; init; }
+
+    /// <summary>Bytes that a run or a process may print.</summary>
+    public long? MaxOutput { get; init; }
 }
 
 /// <summary>How code is run in a sandbox.</summary>

@@ -69,20 +69,20 @@ public sealed class RametClient : IDisposable
     /// <summary>A sandbox that there is already.</summary>
     /// <exception cref="RametApiException">404: it is over.</exception>
     public async Task<Sandbox> ConnectAsync(string id, CancellationToken cancellationToken = default) =>
-        new(this, (await Transport.GetAsync($"v1/sandboxes/{Uri.EscapeDataString(id)}", ClientJson.Default.SandboxInfo, cancellationToken).ConfigureAwait(false)).Id);
+        new(this, (await Transport.GetAsync($"v1/sandboxes/{Uri.EscapeDataString(id)}", ClientJson.Default.SandboxAnswer, cancellationToken).ConfigureAwait(false)).Id);
 
     /// <summary>All live sandboxes of the key, the oldest first.</summary>
     /// <param name="metadata">Only those that have this noted.</param>
     /// <param name="pageSize">How many to ask for at a time, 1 to 1000.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    public async IAsyncEnumerable<SandboxInfo> SandboxesAsync(IReadOnlyDictionary<string, string>? metadata = null, int pageSize = 100, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public async IAsyncEnumerable<SandboxAnswer> SandboxesAsync(IReadOnlyDictionary<string, string>? metadata = null, int pageSize = 100, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         string filter = string.Concat((metadata ?? new Dictionary<string, string>(StringComparer.Ordinal)).Select(pair => $"&metadata.{Uri.EscapeDataString(pair.Key)}={Uri.EscapeDataString(pair.Value)}"));
         string? cursor = null;
         do
         {
             string next = cursor is null ? "" : $"&cursor={Uri.EscapeDataString(cursor)}";
-            var page = await Transport.GetAsync(FormattableString.Invariant($"v1/sandboxes?limit={pageSize}{filter}{next}"), ClientJson.Default.SandboxPage, cancellationToken).ConfigureAwait(false);
+            var page = await Transport.GetAsync(FormattableString.Invariant($"v1/sandboxes?limit={pageSize}{filter}{next}"), ClientJson.Default.SandboxList, cancellationToken).ConfigureAwait(false);
             foreach (var one in page.Sandboxes) yield return one;
             cursor = page.NextCursor;
         }
@@ -90,12 +90,12 @@ public sealed class RametClient : IDisposable
     }
 
     /// <summary>Saved sandboxes.</summary>
-    public async Task<IReadOnlyList<Snapshot>> SnapshotsAsync(CancellationToken cancellationToken = default) =>
-        (await Transport.GetAsync("v1/snapshots", ClientJson.Default.SnapshotPage, cancellationToken).ConfigureAwait(false)).Snapshots;
+    public async Task<IReadOnlyList<SnapshotAnswer>> SnapshotsAsync(CancellationToken cancellationToken = default) =>
+        (await Transport.GetAsync("v1/snapshots", ClientJson.Default.SnapshotList, cancellationToken).ConfigureAwait(false)).Snapshots;
 
     /// <summary>What is known of a saved sandbox.</summary>
-    public Task<Snapshot> GetSnapshotAsync(string id, CancellationToken cancellationToken = default) =>
-        Transport.GetAsync($"v1/snapshots/{Uri.EscapeDataString(id)}", ClientJson.Default.Snapshot, cancellationToken);
+    public Task<SnapshotAnswer> GetSnapshotAsync(string id, CancellationToken cancellationToken = default) =>
+        Transport.GetAsync($"v1/snapshots/{Uri.EscapeDataString(id)}", ClientJson.Default.SnapshotAnswer, cancellationToken);
 
     /// <summary>Forgets a saved sandbox. Sandboxes that were made of it live on.</summary>
     public Task DeleteSnapshotAsync(string id, CancellationToken cancellationToken = default) => Transport.DoAsync(HttpMethod.Delete, $"v1/snapshots/{Uri.EscapeDataString(id)}", null, cancellationToken);

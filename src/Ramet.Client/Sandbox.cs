@@ -59,7 +59,7 @@ public sealed class Sandbox : IAsyncDisposable
         await _making.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            return _id ??= (await Transport.SendAsync(HttpMethod.Post, "v1/sandboxes", _options, ClientJson.Default.SandboxOptions, ClientJson.Default.SandboxInfo, cancellationToken).ConfigureAwait(false)).Id;
+            return _id ??= (await Transport.SendAsync(HttpMethod.Post, "v1/sandboxes", _options, ClientJson.Default.SandboxOptions, ClientJson.Default.SandboxAnswer, cancellationToken).ConfigureAwait(false)).Id;
         }
         finally
         {
@@ -112,48 +112,48 @@ public sealed class Sandbox : IAsyncDisposable
     }
 
     /// <summary>State, memory, and when it ends.</summary>
-    public async Task<SandboxInfo> GetInfoAsync(CancellationToken cancellationToken = default) =>
-        await Transport.GetAsync(await PathAsync("", cancellationToken).ConfigureAwait(false), ClientJson.Default.SandboxInfo, cancellationToken).ConfigureAwait(false);
+    public async Task<SandboxAnswer> GetInfoAsync(CancellationToken cancellationToken = default) =>
+        await Transport.GetAsync(await PathAsync("", cancellationToken).ConfigureAwait(false), ClientJson.Default.SandboxAnswer, cancellationToken).ConfigureAwait(false);
 
     /// <summary>It is to end after this time from now.</summary>
-    public Task<SandboxInfo> ExtendAsync(TimeSpan timeout, CancellationToken cancellationToken = default) => PatchAsync(new SandboxPatch { TimeoutSeconds = timeout.TotalSeconds }, cancellationToken);
+    public Task<SandboxAnswer> ExtendAsync(TimeSpan timeout, CancellationToken cancellationToken = default) => PatchAsync(new SandboxPatch { TimeoutSeconds = timeout.TotalSeconds }, cancellationToken);
 
     /// <summary>Replaces what is noted with it.</summary>
-    public Task<SandboxInfo> SetMetadataAsync(IReadOnlyDictionary<string, string> metadata, CancellationToken cancellationToken = default) =>
+    public Task<SandboxAnswer> SetMetadataAsync(IReadOnlyDictionary<string, string> metadata, CancellationToken cancellationToken = default) =>
         PatchAsync(new SandboxPatch { Metadata = metadata }, cancellationToken);
 
-    /// <summary>Stops it; its memory is kept. What is asked of it later resumes it.</summary>
-    public Task<SandboxInfo> PauseAsync(CancellationToken cancellationToken = default) => StateAsync("/pause", cancellationToken);
+    /// <summary>Stops it; its memory is kept. Until it is resumed nothing else can be asked of it (409).</summary>
+    public Task<SandboxAnswer> PauseAsync(CancellationToken cancellationToken = default) => StateAsync("/pause", cancellationToken);
 
     /// <summary>Lets it go on.</summary>
-    public Task<SandboxInfo> ResumeAsync(CancellationToken cancellationToken = default) => StateAsync("/resume", cancellationToken);
+    public Task<SandboxAnswer> ResumeAsync(CancellationToken cancellationToken = default) => StateAsync("/resume", cancellationToken);
 
     /// <summary>So many copies of it as it is now, with its variables, files and processes. It goes on itself.</summary>
     public async Task<IReadOnlyList<Sandbox>> ForkAsync(int count = 1, TimeSpan? timeout = null, IReadOnlyDictionary<string, string>? metadata = null, CancellationToken cancellationToken = default)
     {
         string path = await PathAsync("/fork", cancellationToken).ConfigureAwait(false);
-        var body = new ForkBody(count, timeout?.TotalSeconds, metadata);
-        var page = await Transport.SendAsync(HttpMethod.Post, path, body, ClientJson.Default.ForkBody, ClientJson.Default.SandboxPage, cancellationToken).ConfigureAwait(false);
+        var body = new ForkBody { Count = count, TimeoutSeconds = timeout?.TotalSeconds, Metadata = metadata };
+        var page = await Transport.SendAsync(HttpMethod.Post, path, body, ClientJson.Default.ForkBody, ClientJson.Default.ForkAnswer, cancellationToken).ConfigureAwait(false);
         return [.. page.Sandboxes.Select(one => new Sandbox(Client, one.Id))];
     }
 
     /// <summary>Saves it as it is now. <see cref="SandboxOptions.Snapshot"/> goes on from there, also after the server was restarted.</summary>
-    public async Task<Snapshot> SnapshotAsync(string? name = null, CancellationToken cancellationToken = default)
+    public async Task<SnapshotAnswer> SnapshotAsync(string? name = null, CancellationToken cancellationToken = default)
     {
         string path = await PathAsync("/snapshots", cancellationToken).ConfigureAwait(false);
-        return await Transport.SendAsync(HttpMethod.Post, path, new NameBody(name), ClientJson.Default.NameBody, ClientJson.Default.Snapshot, cancellationToken).ConfigureAwait(false);
+        return await Transport.SendAsync(HttpMethod.Post, path, new SnapshotBody { Name = name }, ClientJson.Default.SnapshotBody, ClientJson.Default.SnapshotAnswer, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Notes this moment, for <see cref="RewindAsync"/> and <see cref="DiffAsync"/>.</summary>
-    public async Task<Checkpoint> CheckpointAsync(string? name = null, CancellationToken cancellationToken = default)
+    public async Task<CheckpointAnswer> CheckpointAsync(string? name = null, CancellationToken cancellationToken = default)
     {
         string path = await PathAsync("/checkpoints", cancellationToken).ConfigureAwait(false);
-        return await Transport.SendAsync(HttpMethod.Post, path, new NameBody(name), ClientJson.Default.NameBody, ClientJson.Default.Checkpoint, cancellationToken).ConfigureAwait(false);
+        return await Transport.SendAsync(HttpMethod.Post, path, new CheckpointBody { Name = name }, ClientJson.Default.CheckpointBody, ClientJson.Default.CheckpointAnswer, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>The moments that were noted.</summary>
-    public async Task<IReadOnlyList<Checkpoint>> CheckpointsAsync(CancellationToken cancellationToken = default) =>
-        (await Transport.GetAsync(await PathAsync("/checkpoints", cancellationToken).ConfigureAwait(false), ClientJson.Default.CheckpointPage, cancellationToken).ConfigureAwait(false)).Checkpoints;
+    public async Task<IReadOnlyList<CheckpointAnswer>> CheckpointsAsync(CancellationToken cancellationToken = default) =>
+        (await Transport.GetAsync(await PathAsync("/checkpoints", cancellationToken).ConfigureAwait(false), ClientJson.Default.CheckpointList, cancellationToken).ConfigureAwait(false)).Checkpoints;
 
     /// <summary>Forgets a moment.</summary>
     public async Task DeleteCheckpointAsync(string checkpoint, CancellationToken cancellationToken = default) =>
@@ -163,7 +163,7 @@ public sealed class Sandbox : IAsyncDisposable
     public async Task RewindAsync(string checkpoint, CancellationToken cancellationToken = default)
     {
         string path = await PathAsync("/rewind", cancellationToken).ConfigureAwait(false);
-        await Transport.DoAsync(HttpMethod.Post, path, () => Transport.Json(new RewindBody(checkpoint), ClientJson.Default.RewindBody), cancellationToken).ConfigureAwait(false);
+        await Transport.DoAsync(HttpMethod.Post, path, () => Transport.Json(new RewindBody { Checkpoint = checkpoint }, ClientJson.Default.RewindBody), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>What has changed from one checkpoint to another, or to now.</summary>
@@ -171,20 +171,20 @@ public sealed class Sandbox : IAsyncDisposable
     /// <param name="to">A checkpoint; null: now.</param>
     /// <param name="content">Also the contents of files.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    public async Task<JsonElement> DiffAsync(string? from = null, string? to = null, bool content = false, CancellationToken cancellationToken = default)
+    public async Task<DiffAnswer> DiffAsync(string? from = null, string? to = null, bool content = false, CancellationToken cancellationToken = default)
     {
         string[] query = [.. new[] { from is null ? null : $"from={Uri.EscapeDataString(from)}", to is null ? null : $"to={Uri.EscapeDataString(to)}", content ? "content=true" : null }.OfType<string>()];
         string path = await PathAsync("/diff" + (query.Length > 0 ? "?" + string.Join('&', query) : ""), cancellationToken).ConfigureAwait(false);
-        return await Transport.GetAsync(path, ClientJson.Default.JsonElement, cancellationToken).ConfigureAwait(false);
+        return await Transport.GetAsync(path, ClientJson.Default.DiffAnswer, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>What it has used: CPU, memory, and more.</summary>
-    public async Task<JsonElement> MetricsAsync(CancellationToken cancellationToken = default) =>
-        await Transport.GetAsync(await PathAsync("/metrics", cancellationToken).ConfigureAwait(false), ClientJson.Default.JsonElement, cancellationToken).ConfigureAwait(false);
+    public async Task<SandboxMetrics> MetricsAsync(CancellationToken cancellationToken = default) =>
+        await Transport.GetAsync(await PathAsync("/metrics", cancellationToken).ConfigureAwait(false), ClientJson.Default.SandboxMetrics, cancellationToken).ConfigureAwait(false);
 
-    /// <summary>The last output of its interpreter, also between runs.</summary>
-    public async Task<string> LogsAsync(CancellationToken cancellationToken = default) =>
-        await Transport.GetTextAsync(await PathAsync("/logs", cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+    /// <summary>What happened to it, and the last output of its interpreter, also between runs.</summary>
+    public async Task<SandboxLogs> LogsAsync(CancellationToken cancellationToken = default) =>
+        await Transport.GetAsync(await PathAsync("/logs", cancellationToken).ConfigureAwait(false), ClientJson.Default.SandboxLogs, cancellationToken).ConfigureAwait(false);
 
     /// <summary>Ends it.</summary>
     /// <exception cref="RametApiException">404: it is over already.</exception>
@@ -222,12 +222,12 @@ public sealed class Sandbox : IAsyncDisposable
         }
     }
 
-    private async Task<SandboxInfo> PatchAsync(SandboxPatch patch, CancellationToken cancellationToken)
+    private async Task<SandboxAnswer> PatchAsync(SandboxPatch patch, CancellationToken cancellationToken)
     {
         string path = await PathAsync("", cancellationToken).ConfigureAwait(false);
-        return await Transport.SendAsync(HttpMethod.Patch, path, patch, ClientJson.Default.SandboxPatch, ClientJson.Default.SandboxInfo, cancellationToken).ConfigureAwait(false);
+        return await Transport.SendAsync(HttpMethod.Patch, path, patch, ClientJson.Default.SandboxPatch, ClientJson.Default.SandboxAnswer, cancellationToken).ConfigureAwait(false);
     }
 
-    private async Task<SandboxInfo> StateAsync(string what, CancellationToken cancellationToken) =>
-        await Transport.PostAsync(await PathAsync(what, cancellationToken).ConfigureAwait(false), ClientJson.Default.SandboxInfo, cancellationToken).ConfigureAwait(false);
+    private async Task<SandboxAnswer> StateAsync(string what, CancellationToken cancellationToken) =>
+        await Transport.PostAsync(await PathAsync(what, cancellationToken).ConfigureAwait(false), ClientJson.Default.SandboxAnswer, cancellationToken).ConfigureAwait(false);
 }

@@ -56,7 +56,7 @@ public sealed class ClientTests(Daemon daemon) : IDisposable
         Assert.True((await sandbox.RunAsync("while True: pass", new RunOptions { Timeout = TimeSpan.FromSeconds(0.5) })).TimedOut);
         Assert.Equal("('b', '/tmp', 40)", (await sandbox.RunAsync("import os; (os.environ['A'], os.getcwd(), x)", new RunOptions { Env = new Dictionary<string, string?> { ["A"] = "b" }, Cwd = "/tmp" })).Value);
         await sandbox.RunAsync("print('in the log')");
-        Assert.Contains("in the log", await sandbox.LogsAsync(), StringComparison.Ordinal);
+        Assert.Contains("in the log", (await sandbox.LogsAsync()).Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -219,5 +219,33 @@ public sealed class ClientTests(Daemon daemon) : IDisposable
         using var nobody = new RametClient(new RametClientOptions { Url = new Uri("http://127.0.0.1:9") });
         Assert.Contains("ramet serve", (await Assert.ThrowsAsync<RametTransportException>(() => nobody.HealthAsync())).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => new RametClient(new RametClientOptions { Url = new Uri("ftp://x") }));
+    }
+
+    [Fact]
+    public async Task Sandboxes_are_forked_paused_saved_rewound_and_compared()
+    {
+        await using var parent = new Sandbox(_client, new SandboxOptions { Env = new Dictionary<string, string> { ["WHO"] = "me" }, Cwd = "/tmp" });
+        Assert.Equal("('me', '/tmp')", (await parent.RunAsync("import os; x = 1; (os.environ['WHO'], os.getcwd())")).Value);
+        var forks = await parent.ForkAsync(2);
+        await forks[0].RunAsync("x = 5");
+        Assert.Equal(("5", "1", "1"), ((await forks[0].RunAsync("x")).Value, (await forks[1].RunAsync("x")).Value, (await parent.RunAsync("x")).Value));
+        Assert.Equal(parent.Id, (await forks[0].GetInfoAsync()).Parent);
+        foreach (var fork in forks) await fork.DisposeAsync();
+        Assert.Equal("paused", (await parent.PauseAsync()).State);
+        Assert.Equal("running", (await parent.ResumeAsync()).State);
+        var moment = await parent.CheckpointAsync("before");
+        await parent.RunAsync("x = 2; open('/tmp/g', 'w').write('two')");
+        var diff = await parent.DiffAsync(from: moment.Id, content: true);
+        Assert.Contains(diff.Files, one => one.Path == "/tmp/g" && one.Change == "added" && one.ContentAfter!.AsSpan().SequenceEqual("two"u8));
+        await parent.RewindAsync(moment.Id);
+        Assert.Equal("1", (await parent.RunAsync("x")).Value);
+        Assert.Equal("before", Assert.Single(await parent.CheckpointsAsync()).Name);
+        await parent.DeleteCheckpointAsync(moment.Id);
+        var saved = await parent.SnapshotAsync("prepared");
+        await using (var again = new Sandbox(_client, new SandboxOptions { Snapshot = saved.Id })) Assert.Equal("1", (await again.RunAsync("x")).Value);
+        Assert.Contains(await _client.SnapshotsAsync(), one => one.Id == saved.Id);
+        Assert.Equal("prepared", (await _client.GetSnapshotAsync(saved.Id)).Name);
+        await _client.DeleteSnapshotAsync(saved.Id);
+        Assert.True((await parent.MetricsAsync()).Runs >= 3);
     }
 }

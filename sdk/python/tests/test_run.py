@@ -143,7 +143,7 @@ class SandboxTests(unittest.TestCase):
 
     def test_logs_hold_what_was_printed(self):
         self.sandbox.run("print('in the log')")
-        self.assertIn("in the log", self.sandbox.logs())
+        self.assertIn("in the log", self.sandbox.logs().output)
 
     def test_the_shortest_use_prints_what_the_code_prints(self):
         child = subprocess.run([sys.executable, "-c", 'from ramet import Sandbox; sb = Sandbox(); print(sb.run("print(1 + 1)"))'], stdout=subprocess.PIPE, check=True)

@@ -12,7 +12,7 @@ export { Files } from "./files.js";
 export type { FileSource } from "./files.js";
 export { CommandResult, ExecResult, Output, RunResult } from "./models.js";
 export type {
-  Checkpoint, CodeException, CommandOutput, Content, FileChange, FileInfo, Health, Json, ProcessInfo, SandboxInfo, Snapshot,
+  Checkpoint, CodeException, CommandOutput, Content, FileChange, FileInfo, Health, Json, Logs, ProcessInfo, SandboxInfo, Snapshot,
 } from "./models.js";
 export { Sandbox } from "./sandbox.js";
 export type { RunOptions, SandboxOptions } from "./sandbox.js";

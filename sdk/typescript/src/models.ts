@@ -6,7 +6,7 @@ export type Json = Record<string, unknown>;
 /** The content of a file to be: text, or bytes. */
 export type Content = string | Uint8Array;
 
-const times = new Set(["created", "expires", "started", "modified"]);
+const times = new Set(["created", "expires", "started", "modified", "time"]);
 
 /** Names of members in camelCase, and times as dates. What members hold is left as it is. */
 export function camel<T>(data: Json): T {
@@ -203,14 +203,16 @@ export interface ProcessInfo {
 /** What is known of a sandbox. */
 export interface SandboxInfo {
   id: string;
-  template: string;
+  /** What it was forked from; undefined: it was made from an image. */
+  template?: string;
+  image?: string;
   state: "running" | "paused";
   created: Date;
   expires: Date;
   memoryMb: number;
   memoryUsedMb: number;
   metadata: Record<string, string>;
-  /** How many forks lie between it and its template. */
+  /** How many forks and restores it has come through. */
   generation?: number;
   /** The sandbox that it was forked from. */
   parent?: string;
@@ -232,6 +234,12 @@ export interface Checkpoint {
   name?: string;
   created: Date;
   memoryBytes: number;
+}
+
+/** What happened to a sandbox, and the last that its interpreter printed, also between runs. */
+export interface Logs {
+  events: { time: Date; event: string; text: string }[];
+  output: string;
 }
 
 /** A file of a sandbox. */

@@ -4,7 +4,7 @@ import { Commands } from "./commands.js";
 import { NotFoundError, TransportError } from "./errors.js";
 import { readEvents } from "./events.js";
 import { Files } from "./files.js";
-import { type Checkpoint, camel, type Json, RunResult, type SandboxInfo, type Snapshot, snake } from "./models.js";
+import { type Checkpoint, camel, type Json, type Logs, RunResult, type SandboxInfo, type Snapshot, snake } from "./models.js";
 
 /** What a sandbox is made of, and where. */
 export interface SandboxOptions extends ClientOptions {
@@ -25,7 +25,9 @@ export interface SandboxOptions extends ClientOptions {
   env?: Record<string, string>;
   cwd?: string;
   /** What it may reach. */
-  network?: unknown;
+  network?: "none" | "loopback";
+  /** Bytes that a run or a process may print. */
+  maxOutput?: number;
   /** Pause it when nothing was asked of it for so long. */
   autoPauseSeconds?: number;
   /** Make a checkpoint before each run. */
@@ -159,7 +161,7 @@ export class Sandbox implements AsyncDisposable {
     return camel<SandboxInfo>(await this.client.json("PATCH", await this.path(), { json: { metadata }, ...options }));
   }
 
-  /** Stops it; its memory is kept. What is asked of it later resumes it. */
+  /** Stops it; its memory is kept. Until it is resumed nothing else can be asked of it (409). */
   async pause(options: CallOptions = {}): Promise<SandboxInfo> {
     return camel<SandboxInfo>(await this.client.json("POST", await this.path("/pause"), options));
   }
@@ -212,9 +214,10 @@ export class Sandbox implements AsyncDisposable {
     return this.client.json("GET", await this.path("/metrics"), options);
   }
 
-  /** The last output of its interpreter, also between runs. */
-  async logs(options: CallOptions = {}): Promise<string> {
-    return (await this.client.request("GET", await this.path("/logs"), { accept: "text/plain", ...options })).text();
+  /** What happened to it, and the last output of its interpreter, also between runs. */
+  async logs(options: CallOptions = {}): Promise<Logs> {
+    const answer = await this.client.json("GET", await this.path("/logs"), options);
+    return { events: (answer["events"] as Json[]).map((one) => camel<Logs["events"][0]>(one)), output: String(answer["output"]) };
   }
 
   /** Ends it. A NotFoundError says that it is over already. */

@@ -140,3 +140,35 @@ test("programs for zeroboot run with another import and address", async () => {
   assert.deepEqual((await sb.runBatch(["print(1)", "print(2)"], { timeout: 10 })).map((one) => one.stdout), ["1\n", "2\n"]);
   await assert.rejects(sb.run("1", { language: "cobol" }), /API error \(400\): .*cobol/);
 });
+
+test("sandboxes are forked, paused, saved, rewound and compared", async () => {
+  const parent = await Sandbox.create({ language: "python", env: { WHO: "me" }, cwd: "/tmp" });
+  const ended = [parent];
+  try {
+    assert.equal((await parent.run("import os; x = 1; (os.environ['WHO'], os.getcwd())")).value, "('me', '/tmp')");
+    const forks = await parent.fork(2, { metadata: { kind: "fork" } });
+    ended.push(...forks);
+    await Promise.all(forks.map((fork, n) => fork.run(`x = ${n + 5}`)));
+    assert.deepEqual(await Promise.all([...forks, parent].map(async (one) => (await one.run("x")).value)), ["5", "6", "1"]);
+    assert.equal((await forks[0].info()).parent, parent.id);
+    assert.equal((await parent.pause()).state, "paused");
+    assert.equal((await parent.resume()).state, "running");
+    const moment = await parent.checkpoint("before");
+    await parent.run("x = 2; open('/tmp/g', 'w').write('two')");
+    assert.ok((await parent.diff({ from: moment })).files.some((one) => one.path === "/tmp/g" && one.change === "added"));
+    await parent.rewind(moment);
+    assert.equal((await parent.run("x")).value, "1");
+    assert.deepEqual((await parent.checkpoints()).map((one) => one.name), ["before"]);
+    await parent.deleteCheckpoint(moment);
+    const saved = await parent.snapshot("prepared");
+    const again = await Sandbox.create({ snapshot: saved });
+    ended.push(again);
+    assert.equal((await again.run("x")).value, "1");
+    assert.ok((await parent.client.snapshots()).some((one) => one.id === saved.id && one.sizeBytes > 0));
+    await parent.client.deleteSnapshot(saved);
+    assert.ok((await parent.metrics()).runs >= 3);
+    assert.ok((await parent.logs()).events.some((one) => one.event === "snapshot" && one.time instanceof Date));
+  } finally {
+    await Promise.all(ended.map((one) => one.close()));
+  }
+});

@@ -103,7 +103,7 @@ test("sandboxes are found, extended, listed and ended", async () => {
   await one.run("var v = 'kept'");
   assert.equal((await again.run("v")).value, "'kept'");
   assert.ok((await again.run("console.log('in the log')")).ok);
-  assert.match(await again.logs(), /in the log/);
+  assert.match((await again.logs()).output, /in the log/);
   await one[Symbol.asyncDispose]();
   await two.close();
   await assert.rejects(again.info(), NotFoundError);

@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, Generic, Iterable, List, Mapping, Option
 from urllib.parse import quote, urlencode
 
 from .models import (
-    Checkpoint, ExecResult, FileInfo, Page, ProcessInfo, RunResult, SandboxInfo, Snapshot,
+    Checkpoint, ExecResult, FileInfo, Logs, Page, ProcessInfo, RunResult, SandboxInfo, Snapshot,
 )
 
 T = TypeVar("T")
@@ -183,6 +183,10 @@ def diff(id: str, start: Optional[str], end: Optional[str], content: bool) -> Ca
 
 def metrics(id: str) -> Call[Dict[str, Any]]:
     return Call("GET", _sandbox(id) + "/metrics", dict)
+
+
+def logs(id: str) -> Call[Logs]:
+    return Call("GET", _sandbox(id) + "/logs", Logs.of)
 
 
 def _processes(id: str, pid: Optional[int] = None, what: str = "") -> str:

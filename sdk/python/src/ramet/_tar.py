@@ -6,7 +6,7 @@ import os
 import shutil
 import stat
 import tarfile
-from typing import IO, Iterator, List, Tuple
+from typing import Iterator, List, Protocol, Tuple
 
 from .errors import RametError
 
@@ -49,13 +49,21 @@ def _entry(path: str, name: str) -> Iterator[bytes]:
     yield info.tobuf(tarfile.PAX_FORMAT)
 
 
-def unpack(source: "IO[bytes]", directory: str) -> None:
+class Source(Protocol):
+    """What an archive is read from."""
+
+    def read(self, size: int = ...) -> bytes:
+        """Up to so many bytes; none: the end."""
+        ...
+
+
+def unpack(source: Source, directory: str) -> None:
     """Unpacks files and directories below ``directory``. Symbolic links are made when they stay in it; whatever else an archive may hold is left out."""
     os.makedirs(directory, exist_ok=True)
     top = os.path.realpath(directory)
     links: List[Tuple[str, str]] = []
     try:
-        with tarfile.open(fileobj=source, mode="r|") as archive:
+        with tarfile.open(fileobj=source, mode="r|") as archive:  # type: ignore[call-overload]
             for entry in archive:
                 name = entry.name.strip("/")
                 if name in ("", "."):

@@ -113,7 +113,7 @@ class Files:
         local = os.fspath(local)
         if self.stat(remote).type == "directory":
             with self._get("/archive", remote) as response:
-                unpack(response, local)  # type: ignore[arg-type]
+                unpack(response, local)
                 while response.read(PIECE):
                     pass
             return

@@ -225,15 +225,17 @@ class SandboxInfo:
     """What is known of a sandbox."""
 
     id: str
-    template: str
     #: ``running`` or ``paused``.
     state: str
     created: datetime
     expires: datetime
+    #: What it was forked from; None: it was made from an image.
+    template: Optional[str] = None
+    image: Optional[str] = None
     memory_mb: float = 0.0
     memory_used_mb: float = 0.0
     metadata: Dict[str, str] = field(default_factory=dict)
-    #: How many forks lie between it and its template.
+    #: How many forks and restores it has come through.
     generation: Optional[int] = None
     #: The sandbox that it was forked from.
     parent: Optional[str] = None
@@ -274,6 +276,32 @@ class Checkpoint:
     def of(data: Mapping[str, Any]) -> "Checkpoint":
         """From JSON."""
         return build(Checkpoint, data, created=parse_time(data["created"]))
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """Something that happened to a sandbox."""
+
+    time: datetime
+    #: ``created``, ``forked``, ``restored``, ``run``, ``process``, ``paused``, ``resumed``, ``fork``, ``checkpoint``, ``rewound`` or ``snapshot``.
+    event: str
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Logs:
+    """What happened to a sandbox, and the last that its interpreter printed, also between runs. ``str()`` of it is the latter."""
+
+    events: List[LogEntry]
+    output: str
+
+    def __str__(self) -> str:
+        return _printed(self.output)
+
+    @staticmethod
+    def of(data: Mapping[str, Any]) -> "Logs":
+        """From JSON."""
+        return Logs([build(LogEntry, one, time=parse_time(one["time"])) for one in data["events"]], data["output"])
 
 
 @dataclass(frozen=True)

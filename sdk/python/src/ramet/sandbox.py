@@ -12,7 +12,7 @@ from .client import Client, client_for
 from .commands import Commands
 from .errors import RametError, TransportError
 from .files import Files
-from .models import Checkpoint, RunResult, SandboxInfo, Snapshot
+from .models import Checkpoint, Logs, RunResult, SandboxInfo, Snapshot
 
 T = TypeVar("T")
 
@@ -30,20 +30,23 @@ class Sandbox:
     :param snapshot: a saved sandbox, to go on from there. :param image: an image, for a sandbox without an interpreter of Ramet's.
     :param memory_mb: limit for programs and the files that they write. :param timeout_seconds: when it ends by itself; :meth:`extend` sets it anew.
     :param metadata: names and values of your own; ``Client.sandboxes`` filters by them. :param env: variables for all that runs in it. :param cwd: where it begins.
-    :param network: what it may reach, as docs/SERVER.md describes it. :param auto_pause_seconds: pause it when nothing was asked of it for so long.
-    :param checkpoint_every_run: make a checkpoint before each run. :param client: the server; or name it by ``url`` and ``api_key``, or in the environment.
+    :param network: what it may reach: ``none`` or ``loopback``. :param auto_pause_seconds: pause it when nothing was asked of it for so long; the next use resumes it.
+    :param checkpoint_every_run: make a checkpoint before each run.
+    :param limits: further ones, such as ``{"processes": 64, "open_files": 1024}``. :param max_output: bytes that a run or a process may print. :param client: the server; or name it by ``url`` and ``api_key``, or in the environment.
     """
 
     def __init__(
         self, template: Optional[str] = None, *, language: Optional[str] = None, snapshot: Union[str, Snapshot, None] = None, image: Optional[str] = None,
         memory_mb: Optional[int] = None, timeout_seconds: Optional[float] = None, metadata: Optional[Mapping[str, str]] = None, env: Optional[Mapping[str, str]] = None,
-        cwd: Optional[str] = None, network: Any = None, auto_pause_seconds: Optional[float] = None, checkpoint_every_run: Optional[bool] = None,
+        cwd: Optional[str] = None, network: Optional[str] = None, auto_pause_seconds: Optional[float] = None, checkpoint_every_run: Optional[bool] = None,
+        limits: Optional[Mapping[str, int]] = None, max_output: Optional[int] = None,
         client: Optional[Client] = None, url: Optional[str] = None, api_key: Optional[str] = None,
     ) -> None:
         found = client_for(client, url, api_key)
         info = found._call(_api.create(
             template=template, language=language, snapshot=snapshot, image=image, memory_mb=memory_mb, timeout_seconds=timeout_seconds, metadata=metadata, env=env, cwd=cwd,
-            network=network, auto_pause_seconds=auto_pause_seconds, checkpoint_every_run=checkpoint_every_run))
+            network=network, auto_pause_seconds=auto_pause_seconds, checkpoint_every_run=checkpoint_every_run,
+            limits=limits, max_output=max_output))
         self._begin(found, info.id, owned=True)
 
     def _begin(self, client: Client, id: str, owned: bool) -> None:
@@ -112,7 +115,7 @@ class Sandbox:
         return self._call(_api.update(self._id, None, metadata))
 
     def pause(self) -> SandboxInfo:
-        """Stops it; its memory is kept. What is asked of it later resumes it."""
+        """Stops it; its memory is kept. Until it is resumed nothing else can be asked of it (409)."""
         return self._call(_api.pause(self._id))
 
     def resume(self) -> SandboxInfo:
@@ -151,10 +154,9 @@ class Sandbox:
         """What it has used: CPU, memory, and more."""
         return self._call(_api.metrics(self._id))
 
-    def logs(self) -> str:
-        """The last output of its interpreter, also between runs."""
-        with self._client._transport.send("GET", f"/v1/sandboxes/{self._id}/logs", accept="text/plain") as response:
-            return response.read().decode("utf-8", "replace")
+    def logs(self) -> Logs:
+        """What happened to it, and the last output of its interpreter, also between runs."""
+        return self._call(_api.logs(self._id))
 
     def detach(self) -> str:
         """It shall live on when this object goes, until its time is over. Returns its id."""

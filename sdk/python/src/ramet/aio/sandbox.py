@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, Generator, List, Mapping, Optional, Type
 from .. import _api
 from .._api import Call
 from ..errors import NotFoundError, RametError, TransportError
-from ..models import Checkpoint, RunResult, SandboxInfo, Snapshot
+from ..models import Checkpoint, Logs, RunResult, SandboxInfo, Snapshot
 from .client import AsyncClient, client_for
 from .commands import AsyncCommands
 from .files import AsyncFiles
@@ -28,12 +28,14 @@ class AsyncSandbox:
     def __init__(
         self, template: Optional[str] = None, *, language: Optional[str] = None, snapshot: Union[str, Snapshot, None] = None, image: Optional[str] = None,
         memory_mb: Optional[int] = None, timeout_seconds: Optional[float] = None, metadata: Optional[Mapping[str, str]] = None, env: Optional[Mapping[str, str]] = None,
-        cwd: Optional[str] = None, network: Any = None, auto_pause_seconds: Optional[float] = None, checkpoint_every_run: Optional[bool] = None,
+        cwd: Optional[str] = None, network: Optional[str] = None, auto_pause_seconds: Optional[float] = None, checkpoint_every_run: Optional[bool] = None,
+        limits: Optional[Mapping[str, int]] = None, max_output: Optional[int] = None,
         client: Optional[AsyncClient] = None, url: Optional[str] = None, api_key: Optional[str] = None,
     ) -> None:
         self._creation: Optional[Call[SandboxInfo]] = _api.create(
             template=template, language=language, snapshot=snapshot, image=image, memory_mb=memory_mb, timeout_seconds=timeout_seconds, metadata=metadata, env=env, cwd=cwd,
-            network=network, auto_pause_seconds=auto_pause_seconds, checkpoint_every_run=checkpoint_every_run)
+            network=network, auto_pause_seconds=auto_pause_seconds, checkpoint_every_run=checkpoint_every_run,
+            limits=limits, max_output=max_output)
         self._where = (client, url, api_key)
         self._begin(None)
 
@@ -122,7 +124,7 @@ class AsyncSandbox:
         return await self._call(_api.update(await self._ready(), None, metadata))
 
     async def pause(self) -> SandboxInfo:
-        """Stops it; its memory is kept. What is asked of it later resumes it."""
+        """Stops it; its memory is kept. Until it is resumed nothing else can be asked of it (409)."""
         return await self._call(_api.pause(await self._ready()))
 
     async def resume(self) -> SandboxInfo:
@@ -162,10 +164,9 @@ class AsyncSandbox:
         """What it has used: CPU, memory, and more."""
         return await self._call(_api.metrics(await self._ready()))
 
-    async def logs(self) -> str:
-        """The last output of its interpreter, also between runs."""
-        async with await self._client._transport.send("GET", f"/v1/sandboxes/{await self._ready()}/logs", accept="text/plain") as response:
-            return (await response.read()).decode("utf-8", "replace")
+    async def logs(self) -> Logs:
+        """What happened to it, and the last output of its interpreter, also between runs."""
+        return await self._call(_api.logs(await self._ready()))
 
     async def delete(self) -> None:
         """Ends it. Raises NotFoundError when it is over already."""
