@@ -120,7 +120,6 @@ _served = False
 
 def _reseed(fresh):
     """Fresh randomness for the generators that libraries keep. Those of the system (os.urandom, secrets, uuid4, default_rng) are fresh anyway."""
-    global _served
     if _states is not None and len(fresh) >= SEED + STATE * len(_states):
         start = SEED
         for words, position in _states:
@@ -134,10 +133,9 @@ def _reseed(fresh):
     _random_instance.gauss_next = None
     if _process_config is not None:
         _process_config["authkey"] = type(_process_config["authkey"])(fresh[32:SEED])
-    # OpenSSL seeds itself when it is first used, which is after the fork, unless it has been used before.
+    # OpenSSL seeds itself when it is first used, which is after the fork, unless a program has run before. (Adding something is a use: the warm-up must not.)
     if _served and "ssl" in sys.modules:
         sys.modules["ssl"].RAND_add(os.urandom(32), 32.0)
-    _served = True
 
 
 # --- running code -----------------------------------------------------------------------------------------------------------------------------------
@@ -422,7 +420,6 @@ _names = _make_main().__dict__
 if "multiprocessing.process" in sys.modules:
     _process_config = sys.modules["multiprocessing.process"].current_process()._config
 _warm_up(_names)
-_served = False
 _first_exit_state = _exit_state()
 _reply(0, {"python": sys.version.split()[0], "numpy": getattr(sys.modules.get("numpy"), "__version__", None)})
 _small = _buffer = memoryview(bytearray(BUFFER))
@@ -471,6 +468,7 @@ while True:
     _failure = _code = _last = _value = _represented = None
     if _flags & SESSION:
         _flush()
+        _served = True
     else:
         _flush()
         _wait_for_threads()

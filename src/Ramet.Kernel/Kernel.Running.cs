@@ -12,6 +12,9 @@ public sealed partial class Kernel
 {
     private const int MostRoundsInKernel = 64;
 
+    /// <summary>TF of RFLAGS: #DB after the next instruction.</summary>
+    private const ulong TrapFlag = 0x100;
+
     [NotSaved]
     private bool _stopRequested;
 
@@ -199,6 +202,7 @@ public sealed partial class Kernel
         var thread = context.Current!;
         // What is left of a system call, and signals, first: they may block, stop or end the thread.
         if (thread.InSyscall) ResumeSyscall(thread);
+        else if (thread.SyscallHeld) BeginHeldSyscall(thread);
         if (thread.State != ThreadState.Runnable || !SignalDelivery.PrepareToRun(thread, this))
         {
             // Off the virtual CPU at once: when it is woken it goes through the queue like any other.
@@ -216,6 +220,8 @@ public sealed partial class Kernel
         }
 
         vcpu.Registers = thread.Registers;
+        bool steps = thread.Trace is { Mode: Tracing.TraceMode.SingleStep } && (thread.Registers.Rflags & TrapFlag) == 0;
+        if (steps) vcpu.Registers.Rflags |= TrapFlag;
         UpdateAlarm();
         context.EnteredAt = _ports.Clock.MonotonicNanoseconds;
         context.Space = thread.Memory;
@@ -239,6 +245,14 @@ public sealed partial class Kernel
         // Another virtual CPU may have ended the thread meanwhile (exit_group): its registers matter to nobody then.
         if (thread.State == ThreadState.Dead) return true;
         thread.Registers = vcpu.Registers;
+        if (steps)
+        {
+            // The flag is the tracer's, and the program never sees it.
+            thread.Registers.Rflags &= ~TrapFlag;
+            if (exit.Kind == VcpuExitKind.Syscall) thread.Registers.R11 &= ~TrapFlag;
+        }
+
+        thread.IsInSyscallContext = exit.Kind == VcpuExitKind.Syscall;
         Serve(thread, exit);
         if (thread.State != ThreadState.Runnable && context.Current == thread) context.Current = null;
         return true;
@@ -340,6 +354,13 @@ public sealed partial class Kernel
     {
         Statistics.OutOfMemoryKills++;
         process.ExitGroup(Process.KilledStatus(Signal.SIGKILL));
+    }
+
+    /// <summary>A signal about a file to the process or process group that F_SETOWN named (fcntl(2)).</summary>
+    internal void SendToOwner(int owner, int signal)
+    {
+        if (owner > 0) (Processes.FindProcess(owner) ?? Processes.FindThread(owner)?.Process)?.SendSignal(signal);
+        else if (owner < 0) foreach (var process in Processes.InGroup(-owner).ToArray()) process.SendSignal(signal);
     }
 
     /// <summary>A signal was queued: signalfds of the process may have become readable.</summary>

@@ -8,10 +8,41 @@ public sealed partial class Kernel
 {
     private void BeginSyscall(PosixThread thread)
     {
+        Statistics.Syscalls++;
+        if (thread.MayRestartCall)
+        {
+            thread.MayRestartCall = false;
+            if (thread.Registers.Rax == (ulong)SyscallNumber.restart_syscall)
+            {
+                if (thread.Trace is null || Tracing.TraceStops.MayBegin(thread)) ResumeSyscall(thread);
+                return;
+            }
+        }
+
         thread.BeginSyscall();
         thread.SyscallNumber = (int)thread.Registers.Rax;
-        Statistics.Syscalls++;
-        if (thread.SeccompMode != 0 && !Seccomp.SeccompGate.Admit(thread)) return;
+        if (thread.Trace is not null && !Tracing.TraceStops.MayBegin(thread)) return;
+        AdmitSyscall(thread);
+    }
+
+    /// <summary>The tracer has looked at the call, and maybe changed it: -1 is none.</summary>
+    private void BeginHeldSyscall(PosixThread thread)
+    {
+        thread.SyscallHeld = false;
+        if (thread.IsDying) return;
+        if (thread.Deadline != PosixThread.Never) ResumeSyscall(thread);
+        else if (thread.IsInSyscallContext && thread.SyscallNumber >= 0) AdmitSyscall(thread);
+        else if (thread.Trace is { } trace) Tracing.TraceStops.OnSyscallEnd(thread, trace);
+    }
+
+    private void AdmitSyscall(PosixThread thread)
+    {
+        if (thread.SeccompMode != 0 && !Seccomp.SeccompGate.Admit(thread))
+        {
+            if (thread.Trace is { } trace && thread.State == ThreadState.Runnable) Tracing.TraceStops.OnSyscallEnd(thread, trace);
+            return;
+        }
+
         RunHandler(thread);
     }
 
@@ -37,6 +68,7 @@ public sealed partial class Kernel
         if (result.IsNoReturn)
         {
             thread.RestoreSignalMask();
+            if (thread.Trace is not null) Tracing.TraceStops.OnSyscallEnd(thread, thread.Trace);
             return;
         }
 
@@ -44,6 +76,7 @@ public sealed partial class Kernel
         thread.Registers.Rax = (ulong)result.Value;
         thread.RestartCode = result.Value is <= -(long)RestartKind.ERESTARTSYS and >= -(long)RestartKind.ERESTART_RESTARTBLOCK ? (int)-result.Value : 0;
         if (thread.RestartCode == 0 && !thread.SignalPending) thread.RestoreSignalMask();
+        if (thread.Trace is not null) Tracing.TraceStops.OnSyscallEnd(thread, thread.Trace);
     }
 
     /// <summary>Makes an interrupted call again. One that keeps its deadline goes on as if it had only been woken.</summary>

@@ -760,3 +760,20 @@ CASE(pidfd_send_signal)
     CHECK_EQ(wait_for(pid), 128 + SIGTERM);
     CHECK_ERRNO(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0), ESRCH);
 }
+
+CASE(pidfd_send_signal_takes_a_directory_of_proc)
+{
+    pid_t pid;
+    CHILD(pid) for (;;) pause();
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d", pid);
+    int fd = OK(open(path, O_RDONLY | O_DIRECTORY));
+    int place = OK(open(path, O_PATH | O_DIRECTORY));
+    int other = OK(open("/proc", O_RDONLY | O_DIRECTORY));
+    OK(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0));
+    CHECK_ERRNO(syscall(SYS_pidfd_send_signal, place, 0, NULL, 0), EBADF);
+    CHECK_ERRNO(syscall(SYS_pidfd_send_signal, other, 0, NULL, 0), EBADF);
+    OK(syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0));
+    CHECK_EQ(wait_for(pid), 128 + SIGTERM);
+    CHECK_ERRNO(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0), ESRCH);
+}

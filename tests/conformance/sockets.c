@@ -660,3 +660,98 @@ CASE(a_long_chain_of_sockets_in_messages_is_closed)
     }
     close(last);
 }
+
+static volatile int urgent_signals;
+static void on_urgent(int number) { (void)number; urgent_signals++; }
+
+static int at_mark(int fd)
+{
+    int value;
+    OK(ioctl(fd, SIOCATMARK, &value));
+    return value;
+}
+
+static short events_of(int fd, short wanted, int milliseconds)
+{
+    struct pollfd item = { .fd = fd, .events = wanted };
+    OK(poll(&item, 1, milliseconds));
+    return item.revents;
+}
+
+CASE(tcp_urgent_byte_is_received_out_of_band)
+{
+    int fds[2];
+    char bytes[16];
+    tcp_pair(fds);
+    signal(SIGURG, on_urgent);
+    OK(fcntl(fds[1], F_SETOWN, getpid()));
+    CHECK_ERRNO(recv(fds[1], bytes, 1, MSG_OOB), EINVAL);
+    CHECK_EQ(send(fds[0], "abc", 3, MSG_OOB), 3);
+    CHECK_EQ(events_of(fds[1], POLLIN | POLLPRI, 5000) & POLLPRI, POLLPRI);
+    CHECK_EQ(urgent_signals, 1);
+    CHECK_EQ(recv(fds[1], bytes, sizeof bytes, MSG_OOB | MSG_PEEK), 1);
+    CHECK_EQ(recv(fds[1], bytes, sizeof bytes, MSG_OOB), 1);
+    CHECK_EQ(bytes[0], 'c');
+    CHECK_ERRNO(recv(fds[1], bytes, 1, MSG_OOB), EINVAL);
+    CHECK_EQ(events_of(fds[1], POLLPRI, 0), 0);
+    CHECK_EQ(at_mark(fds[1]), 0);
+    int waiting;
+    OK(ioctl(fds[1], FIONREAD, &waiting));
+    CHECK_EQ(waiting, 2);
+    CHECK_EQ(recv(fds[1], bytes, sizeof bytes, 0), 2);
+    CHECK_EQ(memcmp(bytes, "ab", 2), 0);
+    CHECK_EQ(at_mark(fds[1]), 1);
+    /* The urgent byte alone is not readable. */
+    CHECK_EQ(events_of(fds[1], POLLIN, 0), 0);
+    CHECK_ERRNO(recv(fds[1], bytes, sizeof bytes, MSG_DONTWAIT), EAGAIN);
+}
+
+CASE(tcp_reads_stop_at_the_urgent_byte_and_pass_over_it)
+{
+    int fds[2];
+    char bytes[16];
+    tcp_pair(fds);
+    CHECK_EQ(send(fds[0], "abX", 3, MSG_OOB), 3);
+    CHECK_EQ(send(fds[0], "cd", 2, 0), 2);
+    CHECK_EQ(events_of(fds[1], POLLIN, 5000), POLLIN);
+    sleep_ms(20);
+    CHECK_EQ(recv(fds[1], bytes, sizeof bytes, MSG_PEEK), 2);
+    CHECK_EQ(recv(fds[1], bytes, sizeof bytes, 0), 2);
+    CHECK_EQ(at_mark(fds[1]), 1);
+    CHECK_EQ(recv(fds[1], bytes, sizeof bytes, 0), 2);
+    CHECK_EQ(memcmp(bytes, "cd", 2), 0);
+    CHECK_EQ(at_mark(fds[1]), 0);
+    CHECK_ERRNO(recv(fds[1], bytes, 1, MSG_OOB), EINVAL);
+}
+
+CASE(tcp_urgent_byte_inline)
+{
+    int fds[2], on = 1;
+    char bytes[16];
+    tcp_pair(fds);
+    OK(setsockopt(fds[1], SOL_SOCKET, SO_OOBINLINE, &on, sizeof on));
+    CHECK_EQ(send(fds[0], "abX", 3, MSG_OOB), 3);
+    CHECK_EQ(send(fds[0], "cd", 2, 0), 2);
+    CHECK_EQ(events_of(fds[1], POLLPRI, 5000), POLLPRI);
+    sleep_ms(20);
+    CHECK_ERRNO(recv(fds[1], bytes, 1, MSG_OOB), EINVAL);
+    CHECK_EQ(recv(fds[1], bytes, sizeof bytes, 0), 2);
+    CHECK_EQ(at_mark(fds[1]), 1);
+    CHECK_EQ(recv(fds[1], bytes, sizeof bytes, 0), 3);
+    CHECK_EQ(memcmp(bytes, "Xcd", 3), 0);
+    CHECK_EQ(at_mark(fds[1]), 0);
+    CHECK_EQ(events_of(fds[1], POLLPRI, 0), 0);
+}
+
+CASE(tcp_select_reports_urgent_data_as_an_exception)
+{
+    int fds[2];
+    tcp_pair(fds);
+    CHECK_EQ(send(fds[0], "x", 1, MSG_OOB), 1);
+    fd_set exceptions;
+    FD_ZERO(&exceptions);
+    FD_SET(fds[1], &exceptions);
+    struct timeval time = { 5, 0 };
+    CHECK_EQ(select(fds[1] + 1, NULL, NULL, &exceptions, &time), 1);
+    CHECK(FD_ISSET(fds[1], &exceptions));
+}

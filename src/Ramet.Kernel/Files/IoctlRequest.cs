@@ -10,6 +10,7 @@ internal static class IoctlRequest
     public const uint TCGETS = 0x5401;
     public const uint TIOCOUTQ = 0x5411;
     public const uint FIONREAD = 0x541B;
+    public const uint SIOCATMARK = 0x8905;
 
     /// <summary>Stores an int where the argument points.</summary>
     public static SyscallResult PutInt32(PosixThread thread, ulong argument, int value) =>

@@ -88,7 +88,9 @@ internal static class Execution
         space.AuxiliaryVector = loaded!.Stack.AuxiliaryVector;
         (space.ArgumentStart, space.ArgumentEnd) = loaded.Stack.ArgumentStrings;
         (space.EnvironmentStart, space.EnvironmentEnd) = loaded.Stack.EnvironmentStrings;
+        int formerTid = thread.Tid;
         Commit(thread, space, loaded);
+        Tracing.TraceStops.OnExec(thread, formerTid);
         if (secure) thread.ParentDeathSignal = 0;
         // A program that its caller may not read, or with more rights than it, is not for it to look into.
         thread.Process.Dumpable = secure || Permissions.Check(thread, executable.Inode, AccessMode.R_OK) != Errno.None ? 0 : 1;

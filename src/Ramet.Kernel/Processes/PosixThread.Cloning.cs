@@ -58,7 +58,8 @@ public sealed partial class PosixThread
         if ((flags & CloneFlags.CLONE_PARENT_SETTID) != 0) Memory.User.TryWrite(new Memory.UserAddress(request.ParentTid), tid);
         if ((flags & CloneFlags.CLONE_CHILD_SETTID) != 0) memory.User.TryWrite(new Memory.UserAddress(request.ChildTid), tid);
         if ((flags & CloneFlags.CLONE_VFORK) != 0) child.VforkDone = new WaitQueue();
-        if (process.IsStopped) child.State = ThreadState.Stopped;
+        if (Trace is not null) Tracing.TraceStops.OnClone(this, child, request);
+        if (process.IsStopped && child.Trace is null) child.State = ThreadState.Stopped;
         else Kernel.Scheduler.Enqueue(child);
         return Errno.None;
     }

@@ -55,7 +55,7 @@ public sealed partial class PosixThread
     /// </summary>
     internal Syscalls.SyscallResult BlockUninterruptible(WaitQueue queue)
     {
-        if (ExitRequested) return Syscalls.SyscallResult.Restart(Syscalls.RestartKind.ERESTARTNOINTR);
+        if (IsDying) return Syscalls.SyscallResult.Restart(Syscalls.RestartKind.ERESTARTNOINTR);
         WaitOn(queue);
         _uninterruptible = true;
         State = ThreadState.Blocked;
@@ -73,6 +73,7 @@ public sealed partial class PosixThread
         }
         else if (State == ThreadState.Stopped)
         {
+            if (Trace is not null) Trace.Stop = Tracing.TraceStop.None;
             State = ThreadState.Runnable;
             Kernel.Scheduler.Enqueue(this);
         }
@@ -83,11 +84,30 @@ public sealed partial class PosixThread
     }
 
     /// <summary>Job control: the thread stops before it runs user code again. A blocked one stays blocked and stops when woken.</summary>
-    internal void Suspend() => Kernel.Scheduler.Interrupt(this);
+    internal void Suspend()
+    {
+        if (Trace is null)
+        {
+            Kernel.Scheduler.Interrupt(this);
+            return;
+        }
+
+        // Its tracer waits for it to stop, wherever it is.
+        Trace.GroupStopSeen = false;
+        if (!IsInTraceStop) InterruptForTrace();
+    }
 
     /// <summary>Job control: the thread goes on.</summary>
     internal void Resume()
     {
+        if (Trace is not null)
+        {
+            Trace.GroupStopSeen = false;
+            // A tracer that seized it is told that the stop is over.
+            Trace.TrapRequested |= Trace.IsSeized;
+            if (IsInTraceStop) return;
+        }
+
         if (State != ThreadState.Stopped) return;
         State = ThreadState.Runnable;
         Kernel.Scheduler.Enqueue(this);
@@ -101,6 +121,7 @@ public sealed partial class PosixThread
         StopWaiting();
         Kernel.Scheduler.Remove(this);
         State = ThreadState.Dead;
+        EndTracing(status);
         ReleaseUserState();
         Process.NoteResident(Memory.ResidentPages);
         Memory.RemoveUser();

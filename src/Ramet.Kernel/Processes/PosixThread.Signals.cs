@@ -33,7 +33,7 @@ public sealed partial class PosixThread
     internal ulong SignalsWaitedFor { get; set; }
 
     /// <summary>Whether a signal waits that is not blocked, or the thread is to end or stop: the current call must not wait.</summary>
-    public bool SignalPending => ExitRequested || ((_pending.Mask | Process.Pending.Mask) & ~_signalMask) != 0;
+    public bool SignalPending => ExitRequested || (Trace is not null && Trace.WantsStop(Process)) || ((_pending.Mask | Process.Pending.Mask) & ~_signalMask) != 0;
 
     /// <summary>Sets the mask for the duration of the current call (ppoll, sigsuspend); it is put back when the call returns, or by the handler's return.</summary>
     public void SetTemporarySignalMask(ulong mask)

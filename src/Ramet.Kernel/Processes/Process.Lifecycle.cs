@@ -73,7 +73,7 @@ public sealed partial class Process
         HangUpOrphans(this, exiting: this);
         AdoptChildren();
         ExitEvents.Wake();
-        NotifyParent(ExitStatus);
+        if (!HoldForTracer()) NotifyParent(ExitStatus);
     }
 
     /// <summary>Stops all threads (SIGSTOP and its kin).</summary>
@@ -160,7 +160,7 @@ public sealed partial class Process
             if (!child.IsZombie && child.ProcessGroup != ProcessGroup && child.Session == Session) child.HangUpOrphans(this, exiting: null);
         }
 
-        var zombies = Children.FindAll(child => child.IsZombie);
+        var zombies = Children.FindAll(child => child is { IsZombie: true, IsHeldByTracer: false });
         Children.Clear();
         foreach (var zombie in zombies) zombie.NotifyParent(zombie.ExitStatus);
     }

@@ -35,12 +35,14 @@ public sealed partial class Process
         {
             RemovePending(Signal.Stopping);
             if (signal == Signal.SIGCONT) Continue();
-            else if (IsStopped) ResumeForKill();
+            else ResumeForKill();
         }
 
         ulong handler = Handlers[signal].Handler;
         bool ignored = handler == SignalAction.Ignore || (handler == SignalAction.Default && Signal.IsIgnoredByDefault(signal));
         if (!ignored) return true;
+        // Its tracer sees every signal.
+        if ((target ?? Leader)?.Trace is not null && signal != Signal.SIGKILL) return true;
         // A blocked signal is kept even if ignored now: its action may change before it is unblocked; and sigtimedwait and signalfd may take it.
         return target is not null ? (target.SignalMask & Signal.Bit(signal)) != 0 : Threads.Exists(thread => (thread.SignalMask & Signal.Bit(signal)) != 0);
     }
@@ -54,6 +56,6 @@ public sealed partial class Process
     private void ResumeForKill()
     {
         IsStopped = false;
-        foreach (var thread in Threads) thread.Resume();
+        foreach (var thread in Threads) thread.LeaveTraceStop();
     }
 }

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Ramet.Kernel.Memory;
 using Ramet.Kernel.Processes;
 using Ramet.Kernel.Syscalls;
+using Ramet.Kernel.Tracing;
 
 namespace Ramet.Kernel.Signals;
 
@@ -34,11 +35,20 @@ internal static class SignalDelivery
         {
             if (thread.ExitRequested)
             {
-                thread.Exit(0);
+                if (!TraceStops.StopsBeforeExit(thread)) thread.Exit(thread.PendingExitStatus);
                 return false;
             }
 
-            if (thread.Process.IsStopped)
+            if (thread.Trace is { } trace)
+            {
+                if (!TraceStops.Settle(thread, trace)) return false;
+                if (TraceStops.TryTakeHeld(thread, trace, out var held))
+                {
+                    if (!Deliver(thread, held, kernel)) return false;
+                    continue;
+                }
+            }
+            else if (thread.Process.IsStopped)
             {
                 thread.State = ThreadState.Stopped;
                 return false;
@@ -57,6 +67,7 @@ internal static class SignalDelivery
             }
 
             kernel.Statistics.Signals++;
+            if (thread.Trace is not null && !TraceStops.MayDeliver(thread, info)) return false;
             if (!Deliver(thread, info, kernel)) return false;
         }
 
@@ -68,6 +79,15 @@ internal static class SignalDelivery
     {
         bool keepsDeadline = thread.RestartCode == (int)RestartKind.ERESTART_RESTARTBLOCK;
         thread.RestartCode = 0;
+        if (thread.Trace is { Mode: TraceMode.Syscall })
+        {
+            // The tracer is to see that the call is made again.
+            thread.Registers.Rip -= 2;
+            thread.Registers.Rax = keepsDeadline ? (ulong)SyscallNumber.restart_syscall : (ulong)thread.SyscallNumber;
+            thread.MayRestartCall = keepsDeadline;
+            return true;
+        }
+
         kernel.RestartSyscall(thread, keepsDeadline);
         return thread.State == ThreadState.Runnable;
     }
@@ -100,6 +120,7 @@ internal static class SignalDelivery
             // Nobody could continue it: job control does not stop members of an orphaned group.
             if (info.Signal != Signal.SIGSTOP && process.IsInOrphanedGroup()) return true;
             if (!process.IsStopped) process.Stop(info.Signal);
+            else if (thread.Trace is not null) thread.Trace.GroupStopSeen = false;
             return true;
         }
 
@@ -207,6 +228,7 @@ internal static class SignalDelivery
         registers.Rip = action.Handler;
         // The handler starts with direction and trap flags clear (the ABI asks for it).
         registers.Rflags &= ~(0x100UL | 0x400UL | 0x1_0000UL);
+        if (thread.Trace is not null) TraceStops.OnHandlerEntered(thread);
         return true;
     }
 

@@ -71,7 +71,7 @@ internal abstract partial class ConnectionSocket : Socket
     /// <inheritdoc/>
     internal override SyscallResult Receive(PosixThread thread, ref IoBuffer buffer, ref IncomingMessage message)
     {
-        if ((message.Flags & MessageFlags.MSG_OOB) != 0) return Errno.EOPNOTSUPP;
+        if ((message.Flags & MessageFlags.MSG_OOB) != 0) return ReceiveUrgent(ref buffer, ref message);
         if (State is ConnectionState.Closed or ConnectionState.Listening && PendingError == Errno.None && !ReceiveShutdown) return ReceiveUnconnected;
         return KeepsBoundaries ? ReceiveMessage(thread, ref buffer, ref message) : ReceiveStream(thread, ref buffer, ref message);
     }
@@ -90,7 +90,7 @@ internal abstract partial class ConnectionSocket : Socket
         else
         {
             buffer.Skip(thread.Progress);
-            thread.Progress += TakeStream(thread.Kernel, ref buffer, ref message);
+            thread.Progress += TakeStream(thread.Kernel, ref buffer, ref message, thread.Progress > 0);
         }
 
         if (buffer.Faulted) return thread.Progress > 0 ? thread.Progress : Errno.EFAULT;
@@ -101,15 +101,35 @@ internal abstract partial class ConnectionSocket : Socket
         return Wait(thread, _queue, PollEvents.POLLIN | PollEvents.POLLRDHUP, MustNotWait(message.Flags), Settings.ReceiveTimeout);
     }
 
-    private int TakeStream(Kernel kernel, ref IoBuffer buffer, ref IncomingMessage message)
+    private int TakeStream(Kernel kernel, ref IoBuffer buffer, ref IncomingMessage message, bool hasTaken)
     {
         int done = 0;
         while (buffer.Remaining > 0 && Received.First is { } first)
         {
             if (!MatchSender(first, ref message)) break;
-            int copied = buffer.CopyFrom(first.Unread);
+            var piece = first.Unread;
+            if (Urgent is { } urgent)
+            {
+                if (urgent.Offset == 0)
+                {
+                    if (done > 0 || hasTaken) break;
+                    if (!ReadsUrgentInline)
+                    {
+                        Received.Consume(kernel, 1);
+                        Urgent = null;
+                        continue;
+                    }
+                }
+                else if (urgent.Offset < piece.Length)
+                {
+                    piece = piece[..(int)urgent.Offset];
+                }
+            }
+
+            int copied = buffer.CopyFrom(piece);
             if (copied == 0) break;
             done += copied;
+            OnStreamTaken(copied);
             if (first.Rights is not null)
             {
                 message.Rights = first.Rights;
@@ -128,10 +148,13 @@ internal abstract partial class ConnectionSocket : Socket
     private int PeekStream(Kernel kernel, ref IoBuffer buffer, ref IncomingMessage message)
     {
         int done = 0;
+        int skipped = Urgent is { Offset: 0 } && !ReadsUrgentInline ? 1 : 0;
+        if (Urgent is { Offset: > 0 } urgent) buffer.Limit(urgent.Offset);
         foreach (var segment in Received.All)
         {
             if (buffer.Remaining == 0 || !MatchSender(segment, ref message)) break;
-            done += buffer.CopyFrom(segment.Unread);
+            done += buffer.CopyFrom(segment.Unread[skipped..]);
+            skipped = 0;
             if (segment.Rights is null) continue;
             message.Rights = Duplicate(segment.Rights);
             break;
@@ -221,6 +244,7 @@ internal abstract partial class ConnectionSocket : Socket
             if (error != Errno.None) break;
             if (buffer.Faulted && (appended == 0 || KeepsBoundaries)) return thread.Progress > 0 ? thread.Progress : Errno.EFAULT;
             thread.Progress += appended;
+            if (thread.Progress == total && (message.Flags & MessageFlags.MSG_OOB) != 0) peer.OnUrgent(kernel);
             peer._queue.Wake(Readiness.In);
             if (thread.Progress == total) return total;
             if (buffer.Faulted) return thread.Progress;
@@ -293,7 +317,8 @@ internal abstract partial class ConnectionSocket : Socket
         if (PendingError != Errno.None) events |= PollEvents.POLLERR;
         if ((ReceiveShutdown && SendShutdown) || State == ConnectionState.Closed) events |= PollEvents.POLLHUP;
         if (ReceiveShutdown) events |= PollEvents.POLLRDHUP | Readiness.In;
-        if (Received.Count > 0) events |= Readiness.In;
+        if (HasReadable) events |= Readiness.In;
+        if (Urgent is { IsRead: false }) events |= PollEvents.POLLPRI;
         if (State != ConnectionState.Connecting)
         {
             if (Writable || SendShutdown) events |= Readiness.Out;
@@ -336,7 +361,7 @@ internal abstract partial class ConnectionSocket : Socket
     public override SyscallResult Ioctl(PosixThread thread, uint request, ulong argument) => request switch
     {
         IoctlRequest.FIONREAD when State == ConnectionState.Listening => Errno.EINVAL,
-        IoctlRequest.FIONREAD => IoctlRequest.PutInt32(thread, argument, (int)Math.Min(int.MaxValue, KeepsBoundaries ? Received.First?.Count ?? 0 : Received.Bytes)),
+        IoctlRequest.FIONREAD => IoctlRequest.PutInt32(thread, argument, (int)Math.Min(int.MaxValue, KeepsBoundaries ? Received.First?.Count ?? 0 : BytesBeforeMark)),
         IoctlRequest.TIOCOUTQ => IoctlRequest.PutInt32(thread, argument, (int)Math.Min(int.MaxValue, Peer?.Received.Bytes ?? 0)),
         _ => Errno.ENOTTY,
     };

@@ -26,6 +26,9 @@ internal sealed partial class SegmentQueue
     public Segment? Extensible(UCred credentials) =>
         _last is { Rights: null } last && _segments.Count > 0 && last.End < last.Data.Length && AreEqual(last.Credentials, credentials) ? last : null;
 
+    /// <summary>The byte that was added last; the queue is not empty.</summary>
+    public byte LastByte => _last!.Data[_last.End - 1];
+
     public static bool AreEqual(UCred a, UCred b) => (a.pid, a.uid, a.gid) == (b.pid, b.uid, b.gid);
 
     /// <summary>Takes a segment over, whose cost has been charged.</summary>

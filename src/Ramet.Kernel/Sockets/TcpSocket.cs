@@ -119,7 +119,6 @@ internal sealed partial class TcpSocket : ConnectionSocket
 
     internal override SyscallResult Send(PosixThread thread, ref IoBuffer buffer, ref OutgoingMessage message)
     {
-        if ((message.Flags & MessageFlags.MSG_OOB) != 0) return Errno.EOPNOTSUPP;
         if (State == ConnectionState.Connecting) return Wait(thread, _queue, PollEvents.POLLOUT, MustNotWait(message.Flags), Settings.SendTimeout);
         if (PendingError != Errno.None)
         {
@@ -136,6 +135,14 @@ internal sealed partial class TcpSocket : ConnectionSocket
         OnReset(Errno.EPIPE);
         return buffer.Length;
     }
+
+    private protected override SyscallResult ReceiveUrgent(ref IoBuffer buffer, ref IncomingMessage message) =>
+        State is ConnectionState.Closed or ConnectionState.Listening && !ReceiveShutdown ? Errno.ENOTCONN : TakeUrgent(ref buffer, ref message);
+
+    /// <inheritdoc/>
+    public override SyscallResult Ioctl(PosixThread thread, uint request, ulong argument) => request == IoctlRequest.SIOCATMARK
+        ? IoctlRequest.PutInt32(thread, argument, IsAtMark ? 1 : 0)
+        : base.Ioctl(thread, request, argument);
 
     internal override Errno Shutdown(PosixThread thread, ShutdownHow how)
     {

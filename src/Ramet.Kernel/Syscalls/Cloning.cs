@@ -2,13 +2,14 @@ using System.Runtime.InteropServices;
 using Ramet.Kernel.Files;
 using Ramet.Kernel.Memory;
 using Ramet.Kernel.Processes;
+using Ramet.Kernel.Tracing;
 
 namespace Ramet.Kernel.Syscalls;
 
 /// <summary>New threads and processes, and their ends.</summary>
 internal static class Cloning
 {
-    [Syscall(SyscallNumber.clone, Missing = "namespaces of users, ids, network and IPC (EPERM), CLONE_PTRACE")]
+    [Syscall(SyscallNumber.clone, Missing = "namespaces of users, ids, network and IPC (EPERM)")]
     internal static SyscallResult Clone(PosixThread thread, CloneFlags flags, UserAddress stack, UserAddress parentTid, UserAddress childTid, ulong tls)
     {
         if (thread.Resuming) return WaitForVfork(thread);
@@ -50,7 +51,8 @@ internal static class Cloning
     [Syscall(SyscallNumber.exit)]
     internal static SyscallResult Exit(PosixThread thread, int status)
     {
-        thread.Exit(Process.ExitedStatus(status));
+        if (TraceStops.DelaysExit(thread, Process.ExitedStatus(status))) thread.RequestExit();
+        else thread.Exit(Process.ExitedStatus(status));
         return SyscallResult.NoReturn;
     }
 
@@ -80,6 +82,8 @@ internal static class Cloning
         if (child!.VforkDone is null) return child.Tid;
         thread.Progress = child.Tid;
         thread.ResumeState = child.VforkDone;
+        // The tracer has to know of the child: it is what lets it go on.
+        if (TraceStops.StopInCall(thread)) return SyscallResult.Blocked;
         return thread.BlockUninterruptible(child.VforkDone);
     }
 
@@ -115,9 +119,9 @@ internal static class Cloning
     private static SyscallResult WaitForVfork(PosixThread thread)
     {
         var child = thread.Kernel.Processes.FindThread((int)thread.Progress);
-        return child?.VforkDone is not null && child.VforkDone == thread.ResumeState
-            ? thread.BlockUninterruptible(child.VforkDone)
-            : thread.Progress;
+        if (child?.VforkDone is not null && child.VforkDone == thread.ResumeState) return thread.BlockUninterruptible(child.VforkDone);
+        TraceStops.OnVforkDone(thread, (int)thread.Progress);
+        return thread.Progress;
     }
 
     /// <summary>struct clone_args.</summary>

@@ -26,7 +26,7 @@ internal static class Descriptors
         return DuplicateTo(thread, fd, newFd, (flags & OpenFlags.O_CLOEXEC) != 0);
     }
 
-    [Syscall(SyscallNumber.fcntl, Missing = "leases, F_NOTIFY, F_SETSIG")]
+    [Syscall(SyscallNumber.fcntl, Missing = "leases, F_NOTIFY, F_SETSIG, O_ASYNC is kept and sends no SIGIO")]
     internal static SyscallResult Fcntl(PosixThread thread, int fd, FcntlCommand command, ulong argument)
     {
         if (thread.Files.Get(fd) is not { } description) return Errno.EBADF;
@@ -80,6 +80,9 @@ internal static class Descriptors
                 return description.GetSeals();
             case FcntlCommand.F_ADD_SEALS:
                 return description.AddSeals((FileSeals)argument);
+            case FcntlCommand.F_NOTIFY:
+                // No events: ends what was asked for before, which is nothing.
+                return (argument & 0x7FFF_FFFF) == 0 ? 0 : Errno.EINVAL;
             case FcntlCommand.F_GETLEASE:
                 return (int)FileLockType.F_UNLCK;
             default:

@@ -21,8 +21,16 @@ internal static class PidFdCalls
     internal static SyscallResult PidFdSendSignal(PosixThread thread, int pidfd, int sig, UserAddress info, uint flags)
     {
         if (flags != 0) return Errno.EINVAL;
-        if (thread.Files.Get(pidfd) is not PidFd description) return Errno.EBADF;
-        if (description.Process.IsReaped) return Errno.ESRCH;
+        // A directory of /proc stands for its process as well.
+        var file = thread.Files.Get(pidfd);
+        var process = (file as PidFd)?.Process;
+        if (process is null)
+        {
+            if (file is not DirectoryDescription { Inode: FileSystems.Proc.ProcTaskDirectory { Task: { Tid: 0 } task } }) return Errno.EBADF;
+            process = task.FindProcess(thread.Kernel);
+        }
+
+        if (process is null || process.IsReaped) return Errno.ESRCH;
         if (!info.IsNull)
         {
             // Unlike rt_sigqueueinfo, the signal has to be named twice.
@@ -31,8 +39,8 @@ internal static class PidFdCalls
         }
 
         return info.IsNull
-            ? SignalCalls.Kill(thread, description.Process.Pid, sig)
-            : SignalCalls.RtSigqueueinfo(thread, description.Process.Pid, sig, info);
+            ? SignalCalls.Kill(thread, process.Pid, sig)
+            : SignalCalls.RtSigqueueinfo(thread, process.Pid, sig, info);
     }
 
     [Syscall(SyscallNumber.pidfd_getfd)]

@@ -27,7 +27,6 @@ public static class SyscallDocumentation
     /// <summary>What programs that make an absent call do without it.</summary>
     private static string WhyAbsent(SyscallDescription call) => call.Support != SyscallSupport.Absent ? "" : call.Name switch
     {
-        "ptrace" => "debuggers and strace do not work inside a sandbox; `ramet run --strace` shows system calls from outside",
         "io_setup" or "io_destroy" or "io_getevents" or "io_submit" or "io_cancel" or "io_pgetevents" or "io_uring_setup" or "io_uring_enter" or "io_uring_register" =>
             "asynchronous I/O; programs fall back to read, write and epoll",
         "rseq" => "restartable sequences; the C library goes without",

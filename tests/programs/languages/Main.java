@@ -96,7 +96,7 @@ public class Main {
         process.getOutputStream().write("to a child".getBytes());
         process.getOutputStream().close();
         check(new String(process.getInputStream().readAllBytes()).equals("to a child") && process.waitFor() == 4, "process");
-        var server = com.sun.net.httpserver.HttpServer.create(new InetSocketAddress(InetAddress.getByName("localhost"), 0), 0);
+        var server = com.sun.net.httpserver.HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
         server.createContext("/", exchange -> {
             byte[] body = exchange.getRequestBody().readAllBytes();
             exchange.sendResponseHeaders(200, 0);
@@ -105,7 +105,7 @@ public class Main {
         server.setExecutor(Executors.newCachedThreadPool());
         server.start();
         var client = java.net.http.HttpClient.newHttpClient();
-        var uri = URI.create("http://localhost:" + server.getAddress().getPort() + "/");
+        var uri = URI.create("http://" + InetAddress.getLoopbackAddress().getHostAddress() + ":" + server.getAddress().getPort() + "/");
         var answers = IntStream.range(0, 20).mapToObj(n -> client.sendAsync(
             java.net.http.HttpRequest.newBuilder(uri).POST(java.net.http.HttpRequest.BodyPublishers.ofString("x".repeat(n))).build(),
             java.net.http.HttpResponse.BodyHandlers.ofString())).collect(Collectors.toList());

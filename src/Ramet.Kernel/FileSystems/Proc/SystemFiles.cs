@@ -44,7 +44,7 @@ internal static class SystemFiles
         ["sys/kernel/random/poolsize"] = "256",
         ["sys/kernel/unprivileged_userns_clone"] = "0",
         ["sys/kernel/seccomp/actions_avail"] = "kill_process kill_thread trap errno trace log allow",
-        ["sys/kernel/yama/ptrace_scope"] = "1",
+        ["sys/kernel/yama/ptrace_scope"] = "0",
         ["sys/vm/overcommit_memory"] = "1",
         ["sys/vm/overcommit_ratio"] = "50",
         ["sys/vm/max_map_count"] = "65530",

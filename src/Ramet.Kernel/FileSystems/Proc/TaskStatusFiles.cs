@@ -15,7 +15,8 @@ internal static class TaskStatusFiles
     public static char StateOf(Process process, PosixThread? thread)
     {
         if (thread is null) return process.IsZombie ? 'Z' : 'S';
-        if (process.IsStopped) return 'T';
+        if (thread.IsInTraceStop) return 't';
+        if (process.IsStopped && (thread.Trace is null || thread.State == ThreadState.Stopped)) return 'T';
         return thread.State switch
         {
             ThreadState.Runnable => 'R',
@@ -48,11 +49,11 @@ internal static class TaskStatusFiles
     {
         var text = new StringBuilder();
         char state = StateOf(process, thread);
-        string word = state switch { 'R' => "running", 'S' => "sleeping", 'T' => "stopped", 'Z' => "zombie", _ => "dead" };
+        string word = state switch { 'R' => "running", 'S' => "sleeping", 'T' => "stopped", 't' => "tracing stop", 'Z' => "zombie", _ => "dead" };
         text.Append(CultureInfo.InvariantCulture, $"Name:\t{NameOf(process, thread)}\n");
         if (thread is not null) text.Append(CultureInfo.InvariantCulture, $"Umask:\t{Convert.ToString((int)thread.FileSystem.Umask, 8).PadLeft(4, '0')}\n");
         text.Append(CultureInfo.InvariantCulture, $"State:\t{state} ({word})\nTgid:\t{process.Pid}\nNgid:\t0\nPid:\t{thread?.Tid ?? process.Pid}\n");
-        text.Append(CultureInfo.InvariantCulture, $"PPid:\t{process.Parent?.Pid ?? 0}\nTracerPid:\t0\n");
+        text.Append(CultureInfo.InvariantCulture, $"PPid:\t{process.Parent?.Pid ?? 0}\nTracerPid:\t{thread?.Trace?.Tracer.Tid ?? 0}\n");
         if (thread is not null) AppendThread(text, process, thread);
         AppendSignals(text, process, thread);
         if (thread is not null) AppendCapabilities(text, thread.Credentials);

@@ -1,0 +1,103 @@
+"""The server, for asyncio programs."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from typing import Any, AsyncIterator, Dict, Iterable, List, Mapping, Optional, Sequence, TypeVar, Union
+
+from .. import _api
+from .._address import Address, key_of
+from .._api import Call, Content
+from ..models import ExecResult, SandboxInfo, Snapshot
+from .transport import AsyncTransport
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """A server and its connections, as :class:`ramet.Client`; for one event loop. Cancelling a call ends its connection, and the server then ends the code."""
+
+    def __init__(self, url: Optional[str] = None, api_key: Optional[str] = None, *, timeout: float = 60.0, retries: int = 2) -> None:
+        self._transport = AsyncTransport(Address.parse(url), key_of(api_key), timeout, retries)
+
+    async def exec(
+        self, code: str, *, language: Optional[str] = None, template: Optional[str] = None, timeout_seconds: Optional[float] = None, stdin: Optional[str] = None,
+        args: Optional[Sequence[str]] = None, env: Optional[Mapping[str, Optional[str]]] = None, files: Optional[Mapping[str, Content]] = None, memory_mb: Optional[int] = None,
+    ) -> ExecResult:
+        """Runs code in a fork of its own, of which nothing is left."""
+        return await self._call(_api.exec_code(_api.exec_body(code, language, template, timeout_seconds, stdin, args, env, files, memory_mb)))
+
+    async def exec_batch(self, codes: Iterable[Union[str, Mapping[str, Any]]], **common: Any) -> List[ExecResult]:
+        """Runs several pieces of code, each in a fork of its own. Results are in the same order."""
+        return await self._call(_api.exec_batch(_api.items(codes, **common)))
+
+    async def health(self) -> Dict[str, Any]:
+        """Status, version and templates of the server. Needs no key."""
+        return await self._call(_api.health())
+
+    async def metrics(self) -> str:
+        """Metrics of the server in Prometheus's text format."""
+        async with await self._transport.send("GET", "/v1/metrics", accept="text/plain") as response:
+            return (await response.read()).decode()
+
+    async def sandboxes(self, *, metadata: Optional[Mapping[str, str]] = None, page_size: Optional[int] = None) -> AsyncIterator[SandboxInfo]:
+        """All live sandboxes of the key, the oldest first; ``metadata`` shows only those that have it noted."""
+        cursor: Optional[str] = None
+        while True:
+            page = await self._call(_api.list_page(page_size, cursor, metadata))
+            for one in page.sandboxes:
+                yield one
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    async def get_sandbox(self, id: str) -> SandboxInfo:
+        """What is known of a sandbox."""
+        return await self._call(_api.get(id))
+
+    async def delete_sandbox(self, id: str) -> None:
+        """Ends a sandbox."""
+        await self._call(_api.delete(id))
+
+    async def snapshots(self) -> List[Snapshot]:
+        """Saved sandboxes."""
+        return await self._call(_api.snapshots())
+
+    async def get_snapshot(self, id: str) -> Snapshot:
+        """What is known of a saved sandbox."""
+        return await self._call(_api.get_snapshot(id))
+
+    async def delete_snapshot(self, snapshot: Union[str, Snapshot]) -> None:
+        """Forgets a saved sandbox. Sandboxes that were made of it live on."""
+        await self._call(_api.delete_snapshot(snapshot if isinstance(snapshot, str) else snapshot.id))
+
+    async def close(self) -> None:
+        """Closes connections that wait. The client can be used again."""
+        self._transport.close()
+
+    async def __aenter__(self) -> "AsyncClient":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _call(self, call: "Call[T]") -> T:
+        return await self._transport.call(call)
+
+
+# Connections belong to an event loop, and go with it.
+_shared: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Dict[Any, AsyncClient]]" = weakref.WeakKeyDictionary()
+
+
+def client_for(client: Optional[AsyncClient], url: Optional[str], api_key: Optional[str]) -> AsyncClient:
+    """The client that was given, or the one that all share in this event loop that name the same server and key."""
+    if client is not None:
+        if url is not None or api_key is not None:
+            raise TypeError("Give either client, or url and api_key.")
+        return client
+    clients = _shared.setdefault(asyncio.get_running_loop(), {})
+    where = (Address.parse(url), key_of(api_key))
+    if where not in clients:
+        clients[where] = AsyncClient(url, api_key)
+    return clients[where]

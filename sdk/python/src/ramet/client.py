@@ -1,0 +1,121 @@
+"""The server, for programs that block."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, TypeVar, Union
+
+from . import _api
+from ._address import Address, key_of
+from ._api import Call, Content
+from ._transport import Transport
+from .models import ExecResult, SandboxInfo, Snapshot
+
+T = TypeVar("T")
+
+
+class Client:
+    """A server and its connections. Safe to use from several threads. Leaving it as a context manager closes its connections.
+
+    :param url: ``http://HOST:PORT``, ``https://HOST`` or ``unix:/path``; else the environment's RAMET_URL, else http://127.0.0.1:8080.
+    :param api_key: a key of ``ramet key create``; else the environment's RAMET_API_KEY. A server in development needs none.
+    :param timeout: seconds that the server may be silent beyond the time that code was given.
+    :param retries: how often a request is made again that was refused because the server was busy (429 and 503 with Retry-After).
+    """
+
+    def __init__(self, url: Optional[str] = None, api_key: Optional[str] = None, *, timeout: float = 60.0, retries: int = 2) -> None:
+        self._transport = Transport(Address.parse(url), key_of(api_key), timeout, retries)
+
+    def exec(
+        self, code: str, *, language: Optional[str] = None, template: Optional[str] = None, timeout_seconds: Optional[float] = None, stdin: Optional[str] = None,
+        args: Optional[Sequence[str]] = None, env: Optional[Mapping[str, Optional[str]]] = None, files: Optional[Mapping[str, Content]] = None, memory_mb: Optional[int] = None,
+    ) -> ExecResult:
+        """Runs code in a fork of its own, of which nothing is left.
+
+        :param files: files to write before, by path. :param env: None removes a variable. :param memory_mb: limit for programs and the files that they write.
+        """
+        return self._call(_api.exec_code(_api.exec_body(code, language, template, timeout_seconds, stdin, args, env, files, memory_mb)))
+
+    def exec_batch(self, codes: Iterable[Union[str, Mapping[str, Any]]], **common: Any) -> List[ExecResult]:
+        """Runs several pieces of code, each in a fork of its own. Results are in the same order.
+
+        :param codes: code, or dictionaries of exec's arguments (``{"code": ..., "stdin": ...}``). :param common: arguments of exec for all.
+        """
+        return self._call(_api.exec_batch(_api.items(codes, **common)))
+
+    def health(self) -> Dict[str, Any]:
+        """Status, version and templates of the server. Needs no key."""
+        return self._call(_api.health())
+
+    def metrics(self) -> str:
+        """Metrics of the server in Prometheus's text format."""
+        with self._transport.send("GET", "/v1/metrics", accept="text/plain") as response:
+            return response.read().decode()
+
+    def sandboxes(self, *, metadata: Optional[Mapping[str, str]] = None, page_size: Optional[int] = None) -> Iterator[SandboxInfo]:
+        """All live sandboxes of the key, the oldest first; ``metadata`` shows only those that have it noted."""
+        cursor: Optional[str] = None
+        while True:
+            page = self._call(_api.list_page(page_size, cursor, metadata))
+            yield from page.sandboxes
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def get_sandbox(self, id: str) -> SandboxInfo:
+        """What is known of a sandbox."""
+        return self._call(_api.get(id))
+
+    def delete_sandbox(self, id: str) -> None:
+        """Ends a sandbox."""
+        self._call(_api.delete(id))
+
+    def snapshots(self) -> List[Snapshot]:
+        """Saved sandboxes."""
+        return self._call(_api.snapshots())
+
+    def get_snapshot(self, id: str) -> Snapshot:
+        """What is known of a saved sandbox."""
+        return self._call(_api.get_snapshot(id))
+
+    def delete_snapshot(self, snapshot: Union[str, Snapshot]) -> None:
+        """Forgets a saved sandbox. Sandboxes that were made of it live on."""
+        self._call(_api.delete_snapshot(snapshot if isinstance(snapshot, str) else snapshot.id))
+
+    def close(self) -> None:
+        """Closes connections that wait. The client can be used again."""
+        self._transport.close()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _call(self, call: "Call[T]") -> T:
+        return self._transport.call(call)
+
+
+_default: Dict[Any, Client] = {}
+
+
+def client_for(client: Optional[Client], url: Optional[str], api_key: Optional[str]) -> Client:
+    """The client that was given, or the one that all share that name the same server and key."""
+    if client is not None:
+        if url is not None or api_key is not None:
+            raise TypeError("Give either client, or url and api_key.")
+        return client
+    where = (Address.parse(url), key_of(api_key))
+    found = _default.get(where)
+    if found is None:
+        found = _default.setdefault(where, Client(url, api_key))
+    return found
+
+
+def exec(code: str, **options: Any) -> ExecResult:
+    """Runs code in a fork of its own: :meth:`Client.exec` at the server that the environment names."""
+    return client_for(None, None, None).exec(code, **options)
+
+
+def exec_batch(codes: Iterable[Union[str, Mapping[str, Any]]], **common: Any) -> List[ExecResult]:
+    """Runs several pieces of code: :meth:`Client.exec_batch` at the server that the environment names."""
+    return client_for(None, None, None).exec_batch(codes, **common)

@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { test } from "node:test";
+import { promisify } from "node:util";
+import { ApiError, BadRequestError, Client, CodeError, exec, execBatch, NotFoundError, RametError, RateLimitError, Sandbox, TransportError } from "ramet";
+import { scripted, answer } from "./scripted.mjs";
+
+test("the shortest use runs JavaScript and prints what it prints", async () => {
+  const code = 'import { Sandbox } from "ramet"; console.log(String(await new Sandbox().run("console.log(1+1)")));';
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", code]);
+  assert.equal(stdout, "2\n");
+});
+
+test("code runs in a fork of its own, with input, arguments, environment and files", async () => {
+  const result = await exec("console.log(1 + 1); console.error('e')");
+  assert.deepEqual([String(result), result.stdout, result.stderr, result.exitCode, result.ok], ["2", "2\n", "e\n", 0, true]);
+  assert.ok(result.totalTimeMs > 0);
+  const python = await exec("import sys, os\nprint(input(), sys.argv[1:], os.environ['WHO'], open('a/b').read(), open('/tmp/c', 'rb').read())", {
+    language: "python", stdin: "in", args: ["ö"], env: { WHO: "me" }, files: { "a/b": "text", "/tmp/c": new Uint8Array([255, 0]) },
+  });
+  assert.equal(python.check().stdout, "in ['ö'] me text b'\\xff\\x00'\n");
+  const late = await exec("console.log('so far'); for (;;);", { timeoutSeconds: 0.5 });
+  assert.deepEqual([late.timedOut, late.exitCode, late.stdout], [true, 124, "so far\n"]);
+  assert.throws(() => late.check(), CodeError);
+  assert.deepEqual([...(await exec("import os; os.write(1, b'\\xff\\n')", { language: "python" })).stdoutBytes], [255, 10]);
+});
+
+test("a batch keeps its order", async () => {
+  const codes = Array.from({ length: 10 }, (_, n) => `console.log(${n} ** 2)`);
+  const results = await execBatch([...codes, { code: "print(input())", language: "python", stdin: "own\n" }], { timeoutSeconds: 20 });
+  assert.deepEqual(results.map(String), [...codes.keys()].map((n) => String(n ** 2)).concat("own"));
+});
+
+test("names stay, the last expression is the value, and an exception leaves the sandbox alive", async () => {
+  const sandbox = new Sandbox();
+  try {
+    assert.equal(sandbox.id, undefined);
+    await sandbox.run("let x = 40");
+    const result = await sandbox.run("console.log('hi'); x + 2");
+    assert.deepEqual([String(result), result.value], ["hi", "42"]);
+    const failed = await sandbox.run("throw new TypeError('no')");
+    assert.equal(failed.exitCode, 1);
+    assert.match(failed.stderr, /TypeError: no/);
+    assert.throws(() => failed.check(), /TypeError: no/);
+    assert.equal((await sandbox.run("await Promise.resolve(x)")).value, "40");
+  } finally {
+    await sandbox.close();
+  }
+});
+
+test("a Python sandbox tells exceptions, tables and images", async () => {
+  const sandbox = await Sandbox.create({ language: "python" });
+  try {
+    const shown = await sandbox.run("class T:\n    def _repr_html_(self): return '<b>'\n    def _repr_png_(self): return b'\\x89PNG'\nT()");
+    assert.equal(shown.results[0].html, "<b>");
+    assert.deepEqual([...shown.results[0].png], [0x89, 80, 78, 71]);
+    assert.deepEqual((await sandbox.run("raise ValueError('no')")).exception, { type: "ValueError", text: "no" });
+    const late = await sandbox.run("w = 5\nwhile True: pass", { timeoutSeconds: 0.5 });
+    assert.ok(late.timedOut);
+    assert.equal((await sandbox.run("w")).value, "5");
+  } finally {
+    await sandbox.close();
+  }
+});
+
+test("output is streamed as it is printed", async () => {
+  const sandbox = new Sandbox();
+  const pieces = [];
+  let errors = "";
+  const result = await sandbox.run("console.log('é'); await new Promise((done) => setTimeout(done, 300)); console.log(2); console.error('e'); 'end'", {
+    onStdout: (text) => pieces.push([text, performance.now()]),
+    onStderr: (text) => { errors += text; },
+  });
+  await sandbox.delete();
+  assert.equal(pieces.map(([text]) => text).join(""), "é\n2\n");
+  assert.ok(pieces.at(-1)[1] - pieces[0][1] > 150);
+  assert.deepEqual([result.stdout, result.stderr, errors, result.value], ["é\n2\n", "e\n", "e\n", "'end'"]);
+});
+
+test("aborting interrupts the code, and so does a callback that throws", async () => {
+  const sandbox = new Sandbox({ language: "python" });
+  await sandbox.run("x = 1");
+  const loop = "x += 1\nprint('go', flush=True)\nwhile True: pass";
+  await assert.rejects(sandbox.run(loop, { signal: AbortSignal.timeout(500), timeoutSeconds: 600 }), { name: "TimeoutError" });
+  await assert.rejects(sandbox.run(loop, { onStdout: () => { throw new RangeError("stop"); }, timeoutSeconds: 600 }), RangeError);
+  assert.equal((await sandbox.run("x", { signal: AbortSignal.timeout(60000) })).value, "3");
+  await sandbox.close();
+});
+
+test("sandboxes are found, extended, listed and ended", async () => {
+  const client = new Client();
+  const tag = `ts-${process.pid}`;
+  const one = await Sandbox.create({ client, metadata: { tag, someThing: "a" }, memoryMb: 100 });
+  const two = await Sandbox.create({ client, metadata: { tag }, timeoutSeconds: 60 });
+  const ids = [];
+  for await (const info of client.sandboxes({ metadata: { tag }, pageSize: 1 })) ids.push(info.id);
+  assert.deepEqual(ids, [one.id, two.id]);
+  const info = await one.info();
+  assert.deepEqual([info.memoryMb, info.template, info.state, info.metadata.someThing], [100, "node", "running", "a"]);
+  assert.ok((await two.extend(1000)).expires > info.expires);
+  assert.deepEqual((await two.setMetadata({ other: "b" })).metadata, { other: "b" });
+  const again = await Sandbox.connect(one.id);
+  await one.run("var v = 'kept'");
+  assert.equal((await again.run("v")).value, "'kept'");
+  assert.ok((await again.run("console.log('in the log')")).ok);
+  assert.match(await again.logs(), /in the log/);
+  await one[Symbol.asyncDispose]();
+  await two.close();
+  await assert.rejects(again.info(), NotFoundError);
+  await again.close();
+});
+
+test("errors say what to do and name the request", async () => {
+  const error = await exec("1", { language: "pyhton" }).catch((thrown) => thrown);
+  assert.ok(error instanceof BadRequestError && error instanceof ApiError && error instanceof RametError && error instanceof Error);
+  assert.equal(error.name, "BadRequestError");
+  assert.equal(error.status, 400);
+  assert.match(error.detail, /python/);
+  assert.ok(error.message.includes(error.requestId));
+  await assert.rejects(new Client({ url: "http://127.0.0.1:9" }).health(), (thrown) => thrown instanceof TransportError && /ramet serve/.test(thrown.message));
+  for (const url of ["127.0.0.1:8080", "ftp://x", "http://"]) assert.throws(() => new Client({ url }), TypeError);
+});
+
+test("a busy server is asked again and given up on", async () => {
+  const busy = answer(503, '{"title":"busy","detail":"later"}', "Retry-After: 1\r\n");
+  await scripted([busy, answer(200, '{"status":"ok"}')], async (url) => assert.equal((await new Client({ url }).health()).status, "ok"));
+  await scripted([answer(429, '{"detail":"slow down"}', "Retry-After: 7\r\n")], async (url) => {
+    const error = await new Client({ url, retries: 0 }).health().catch((thrown) => thrown);
+    assert.ok(error instanceof RateLimitError);
+    assert.deepEqual([error.retryAfter, error.detail], [7, "slow down"]);
+  });
+  await scripted([answer(502, "<html>bad gateway")], async (url) => assert.rejects(new Client({ url }).health(), /bad gateway/));
+  await scripted(["HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort"], async (url) => assert.rejects(new Client({ url }).health(), TransportError));
+});
