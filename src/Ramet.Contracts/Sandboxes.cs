@@ -115,8 +115,8 @@ public sealed record SandboxAnswer
     /// <summary>Its id.</summary>
     public required string Id { get; init; }
 
-    /// <summary>What it was forked from; null: it was made from an image.</summary>
-    public string? Template { get; init; }
+    /// <summary>What it was forked from; empty: it was made from an image.</summary>
+    public required string Template { get; init; }
 
     /// <summary>The image of one without an interpreter.</summary>
     public string? Image { get; init; }

@@ -197,6 +197,7 @@ public sealed class PointTests(Daemon daemon)
         await daemon.Http.PostAsync($"{sandbox.Path}/resume", "{}");
         var fork = await daemon.Http.PostAsync($"{sandbox.Path}/fork", "{}", HttpStatusCode.Created);
         Assert.Equal("python", (string?)fork["sandboxes"]![0]!["image"]);
+        Assert.Equal("", (string?)fork["sandboxes"]![0]!["template"]);
         await using var child = new LiveSandbox(daemon.Http, (string)fork["sandboxes"]![0]!["id"]!);
         Assert.Equal("text\n", await daemon.Http.GetStringAsync($"{child.Path}/files/content?path=/root/f"));
         await daemon.Http.PostAsync($"{child.Path}/run", new { code = "1" }, HttpStatusCode.Conflict);
@@ -250,6 +251,13 @@ public sealed class PointTests(Daemon daemon)
         Assert.Equal(1, (long)metrics["runs"]!);
         var logs = JsonNode.Parse(await daemon.Http.GetStringAsync($"{sandbox.Path}/logs"))!;
         Assert.Equal("hello\n", (string?)logs["output"]);
+        using (var request = new HttpRequestMessage(HttpMethod.Get, $"{sandbox.Path}/logs"))
+        {
+            request.Headers.Accept.ParseAdd("text/plain");
+            using var plain = await daemon.Http.SendAsync(request);
+            Assert.Equal("hello\n", await plain.Content.ReadAsStringAsync());
+        }
+
         Assert.Contains(logs["events"]!.AsArray(), entry => (string?)entry!["event"] == "created");
         Assert.Contains(logs["events"]!.AsArray(), entry => (string?)entry!["event"] == "run" && ((string)entry["text"]!).Contains("hello", StringComparison.Ordinal));
     }

@@ -198,7 +198,7 @@ internal sealed class SandboxEndpoints(IDurableSandboxHost host, SandboxAdmissio
     internal static SandboxAnswer Answer(HostedSandbox sandbox) => new()
     {
         Id = sandbox.Id,
-        Template = sandbox.Image is null ? sandbox.Template : null,
+        Template = sandbox.Image is null ? sandbox.Template : "",
         Image = sandbox.Image,
         State = sandbox.IsPaused ? "paused" : "running",
         Generation = sandbox.Generation,
