@@ -47,8 +47,8 @@ public sealed record SnapshotAnswer
     /// <summary>What it is called.</summary>
     public string? Name { get; init; }
 
-    /// <summary>The template below it; null: it was made from an image.</summary>
-    public string? Template { get; init; }
+    /// <summary>The template below it; empty: it was made from an image.</summary>
+    public required string Template { get; init; }
 
     /// <summary>The image of one without an interpreter.</summary>
     public string? Image { get; init; }

@@ -52,7 +52,7 @@ public sealed record SandboxBody
     public SandboxLimits? Limits { get; init; }
 
     /// <summary>Host directories.</summary>
-    [Description("Host directories. They are refused: this server shares none with sandboxes. Upload files instead.")]
+    [Description("Host directories that the server shares (its setting mounts.allow), copied into the sandbox when it is made.")]
     public IReadOnlyList<MountBody>? Mounts { get; init; }
 
     /// <summary>Bytes that a run or a process may print.</summary>
@@ -88,12 +88,15 @@ public sealed record SandboxLimits
 public sealed record MountBody
 {
     /// <summary>The directory of the host.</summary>
+    [Description("The directory of the host; an absolute path.")]
     public required string Source { get; init; }
 
     /// <summary>Where it is to be.</summary>
+    [Description("Where it is in the sandbox; an absolute path.")]
     public required string Target { get; init; }
 
-    /// <summary>Whether it cannot be written.</summary>
+    /// <summary>Whether changes stay in the sandbox: always.</summary>
+    [Description("true, which it always is: what the sandbox changes in its copy does not reach the host.")]
     public bool? ReadOnly { get; init; }
 }
 
@@ -115,8 +118,8 @@ public sealed record SandboxAnswer
     /// <summary>Its id.</summary>
     public required string Id { get; init; }
 
-    /// <summary>What it was forked from; null: it was made from an image.</summary>
-    public string? Template { get; init; }
+    /// <summary>What it was forked from; empty: it was made from an image.</summary>
+    public required string Template { get; init; }
 
     /// <summary>The image of one without an interpreter.</summary>
     public string? Image { get; init; }

@@ -148,6 +148,17 @@ public sealed class PauseTests(Daemon daemon)
                 await WaitForAsync(async () => (await client.GetAsync(made.Path)).StatusCode == HttpStatusCode.NotFound);
                 await client.PostAsync($"{paused}/resume", "{}");
                 Assert.Equal("'survivor'", (string?)(await client.PostAsync($"{paused}/run", new { code = "x" }))["value"]);
+                // One that may be paused is paused when the server stops.
+                running = (await LiveSandbox.CreateAsync(client, new { auto_pause_seconds = 100 })).Path;
+                await client.PostAsync($"{running}/run", new { code = "x = 'over the stop'" });
+                server.Signal(15);
+                Assert.Equal(0, server.WaitForExit());
+            }
+
+            using (var server = new RunningServer(["--listen", "127.0.0.1:0"], settings))
+            {
+                using var client = server.CreateClient(daemon.Key);
+                Assert.Equal("'over the stop'", (string?)(await client.PostAsync($"{running}/run", new { code = "x" }))["value"]);
             }
         }
         finally

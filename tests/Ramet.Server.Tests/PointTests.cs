@@ -197,6 +197,7 @@ public sealed class PointTests(Daemon daemon)
         await daemon.Http.PostAsync($"{sandbox.Path}/resume", "{}");
         var fork = await daemon.Http.PostAsync($"{sandbox.Path}/fork", "{}", HttpStatusCode.Created);
         Assert.Equal("python", (string?)fork["sandboxes"]![0]!["image"]);
+        Assert.Equal("", (string?)fork["sandboxes"]![0]!["template"]);
         await using var child = new LiveSandbox(daemon.Http, (string)fork["sandboxes"]![0]!["id"]!);
         Assert.Equal("text\n", await daemon.Http.GetStringAsync($"{child.Path}/files/content?path=/root/f"));
         await daemon.Http.PostAsync($"{child.Path}/run", new { code = "1" }, HttpStatusCode.Conflict);
@@ -234,6 +235,35 @@ public sealed class PointTests(Daemon daemon)
     }
 
     [Fact]
+    public async Task Host_directories_that_the_server_shares_are_copied_and_no_others()
+    {
+        string shared = Directory.CreateTempSubdirectory("ramet-shared-").FullName, secret = Directory.CreateTempSubdirectory("ramet-secret-").FullName;
+        try
+        {
+            Directory.CreateDirectory(Path.Combine(shared, "below"));
+            await File.WriteAllTextAsync(Path.Combine(shared, "below", "file"), "shared", TestContext.Current.CancellationToken);
+            await File.WriteAllTextAsync(Path.Combine(secret, "file"), "secret", TestContext.Current.CancellationToken);
+            File.CreateSymbolicLink(Path.Combine(shared, "way-out"), secret);
+            using var server = new RunningServer(["--dev", "--listen", "127.0.0.1:0"], new Dictionary<string, string?> { ["RAMET_MOUNTS_ALLOW"] = shared });
+            using var client = server.CreateClient();
+            await using var sandbox = await LiveSandbox.CreateAsync(client, new { mounts = new[] { new { source = shared, target = "/data" } } });
+            Assert.Equal("'shared'", (string?)(await sandbox.RunAsync("open('/data/below/file').read()"))["value"]);
+            // A link stays a link, which leads nowhere in the sandbox.
+            Assert.Equal("(True, False)", (string?)(await sandbox.RunAsync("import os; (os.path.islink('/data/way-out'), os.path.exists('/data/way-out'))"))["value"]);
+            await sandbox.RunAsync("open('/data/below/file', 'w').write('changed')");
+            Assert.Equal("shared", await File.ReadAllTextAsync(Path.Combine(shared, "below", "file"), TestContext.Current.CancellationToken));
+            foreach (string source in (string[])[secret, "/", shared + "/../" + Path.GetFileName(secret), Path.Combine(shared, "way-out"), shared + "x", "relative"])
+                await client.PostAsync("/v1/sandboxes", new { mounts = new[] { new { source, target = "/data" } } }, HttpStatusCode.BadRequest);
+            await client.PostAsync("/v1/sandboxes", new { mounts = new[] { new { source = shared, target = "/data", read_only = false } } }, HttpStatusCode.BadRequest);
+        }
+        finally
+        {
+            Directory.Delete(shared, recursive: true);
+            Directory.Delete(secret, recursive: true);
+        }
+    }
+
+    [Fact]
     public async Task Metrics_and_logs_tell_what_was_used_and_what_happened()
     {
         await using var sandbox = await LiveSandbox.CreateAsync(daemon.Http, new { memory_mb = 200 });
@@ -250,6 +280,13 @@ public sealed class PointTests(Daemon daemon)
         Assert.Equal(1, (long)metrics["runs"]!);
         var logs = JsonNode.Parse(await daemon.Http.GetStringAsync($"{sandbox.Path}/logs"))!;
         Assert.Equal("hello\n", (string?)logs["output"]);
+        using (var request = new HttpRequestMessage(HttpMethod.Get, $"{sandbox.Path}/logs"))
+        {
+            request.Headers.Accept.ParseAdd("text/plain");
+            using var plain = await daemon.Http.SendAsync(request);
+            Assert.Equal("hello\n", await plain.Content.ReadAsStringAsync());
+        }
+
         Assert.Contains(logs["events"]!.AsArray(), entry => (string?)entry!["event"] == "created");
         Assert.Contains(logs["events"]!.AsArray(), entry => (string?)entry!["event"] == "run" && ((string)entry["text"]!).Contains("hello", StringComparison.Ordinal));
     }

@@ -60,7 +60,7 @@ internal static partial class SandboxCommands
                 do
                 {
                     var page = daemon.Get($"v1/snapshots?limit=1000{(cursor is null ? "" : $"&cursor={Uri.EscapeDataString(cursor)}")}", ContractsJson.Default.SnapshotList);
-                    rows.AddRange(page.Snapshots.Select(one => (string[])[one.Id, one.Name ?? "-", one.Template ?? $"image {one.Image}", ByteSize.Format(one.SizeBytes), Date(one.Created)]));
+                    rows.AddRange(page.Snapshots.Select(one => (string[])[one.Id, one.Name ?? "-", one.Image is null ? one.Template : $"image {one.Image}", ByteSize.Format(one.SizeBytes), Date(one.Created)]));
                     cursor = page.NextCursor;
                 }
                 while (cursor is not null);

@@ -112,7 +112,7 @@ internal static partial class SandboxCommands
                 foreach (var sandbox in page.Sandboxes)
                 {
                     if (parse.Has(json)) StandardStream.Write(1, JsonSerializer.Serialize(sandbox, ContractsJson.Default.SandboxAnswer) + "\n");
-                    else rows.Add([sandbox.Id, sandbox.Template ?? $"image {sandbox.Image}", sandbox.State, $"{sandbox.MemoryUsedMb:0} of {sandbox.MemoryMb:0} MiB", Date(sandbox.Created), Date(sandbox.Expires)]);
+                    else rows.Add([sandbox.Id, sandbox.Image is null ? sandbox.Template : $"image {sandbox.Image}", sandbox.State, $"{sandbox.MemoryUsedMb:0} of {sandbox.MemoryMb:0} MiB", Date(sandbox.Created), Date(sandbox.Expires)]);
                 }
 
                 cursor = page.NextCursor;

@@ -25,7 +25,7 @@ public sealed partial class DurableSandboxHost
         var record = new ArchiveRecord
         {
             Tenant = tenant, Id = "tpl_" + Guid.CreateVersion7().ToString("n"), Name = name, Created = now, Archived = now, Parent = sandbox,
-            Spec = new HostedSandboxSpec(made.Template, made.MemoryBytes, TimeSpan.FromMinutes(5), made.Metadata),
+            Spec = new HostedSandboxSpec(Named(made).Template, made.MemoryBytes, TimeSpan.FromMinutes(5), made.Metadata),
             Schema = SavedTypes.Instance.SchemaHash,
         };
         record = await _templates.AddAsync(record, async write =>
@@ -36,16 +36,35 @@ public sealed partial class DurableSandboxHost
             using var manifest = new MemoryStream(Encoding.UTF8.GetBytes(frozen.Manifest));
             await write(ManifestName, manifest).ConfigureAwait(false);
         }).ConfigureAwait(false);
-        foreach (var replaced in old) _templates.Remove(tenant, replaced.Id);
+        foreach (var replaced in old) Forget(replaced);
         await _inner.NoteAsync(tenant, sandbox, "template", name, CancellationToken.None).ConfigureAwait(false);
         return ToTemplate(record) with { BuildMilliseconds = Environment.TickCount64 - started };
     }
 
     /// <inheritdoc/>
-    public IReadOnlyList<HostedOwnTemplate> ListTemplates(string tenant) => [.. _templates.List(tenant).Select(ToTemplate)];
+    public IReadOnlyList<HostedOwnTemplate> ListTemplates(string tenant) => [.. _templates.List(tenant).Where(record => record.Name is not null).Select(ToTemplate)];
 
     /// <inheritdoc/>
-    public bool DeleteTemplate(string tenant, string name) => _templates.List(tenant).FirstOrDefault(record => record.Name == name) is { } record && _templates.Remove(tenant, record.Id);
+    public bool DeleteTemplate(string tenant, string name)
+    {
+        if (_templates.List(tenant).FirstOrDefault(record => record.Name == name) is not { } record) return false;
+        Forget(record);
+        return true;
+    }
+
+    /// <summary>A template that has no name any more goes with the last that lies over it.</summary>
+    private void Forget(ArchiveRecord record)
+    {
+        bool isNeeded = _uses.Values.Any(use => use.Spec.Template == record.Id) || _snapshots.List(record.Tenant).Any(snapshot => snapshot.Spec.Template == record.Id);
+        if (isNeeded) _templates.Update(record with { Name = null });
+        else _templates.Remove(record.Tenant, record.Id);
+    }
+
+    /// <summary>Removes templates without a name that nothing lies over any more.</summary>
+    private void ForgetUnneededTemplates()
+    {
+        foreach (var record in _templates.List(null).Where(record => record.Name is null)) Forget(record);
+    }
 
     /// <summary>What the inner host calls a template; it has it then.</summary>
     private async ValueTask<string> ResolveTemplateAsync(string tenant, string name, CancellationToken cancellationToken)

@@ -36,6 +36,7 @@ public sealed partial class DurableSandboxHost : IDurableSandboxHost
         _snapshots = new SandboxArchive(Path.Combine(dataDirectory, "snapshots"));
         _templates = new SandboxArchive(Path.Combine(dataDirectory, "sandbox-templates"));
         foreach (var record in _paused.List(null)) _uses[record.Id] = new SandboxUse(record.Tenant, record.Spec) { Paused = record };
+        ForgetUnneededTemplates();
         _housekeeping = new Timer(_ => KeepHouse(), null, s_period, s_period);
     }
 
@@ -64,10 +65,14 @@ public sealed partial class DurableSandboxHost : IDurableSandboxHost
         await foreach (var next in _inner.ExecuteStreamAsync(tenant, exec with { Template = template }, cancellationToken).ConfigureAwait(false)) yield return next;
     }
 
-    /// <inheritdoc/>
+    /// <summary>Ends all that runs. Sandboxes that are paused when nobody uses them are paused now: nobody will for a while.</summary>
     public async ValueTask DisposeAsync()
     {
         await _housekeeping.DisposeAsync().ConfigureAwait(false);
+        await Parallel.ForEachAsync(_uses.Where(pair => pair.Value is { Paused: null, Spec.AutoPause: not null }), async (pair, _) =>
+        {
+            if (pair.Value.TryBeginMove(onlyIfIdleFor: null)) await PauseIdleAsync(pair.Value, pair.Key).ConfigureAwait(false);
+        }).ConfigureAwait(false);
         await _inner.DisposeAsync().ConfigureAwait(false);
     }
 

@@ -47,7 +47,7 @@ internal sealed class SandboxUse(string tenant, HostedSandboxSpec spec)
     {
         lock (_lock)
         {
-            if (onlyIfIdleFor is { } time && (_users > 0 || Environment.TickCount64 - _lastUsed < time.TotalMilliseconds)) return false;
+            if (onlyIfIdleFor is { } time && (_moving || _users > 0 || Environment.TickCount64 - _lastUsed < time.TotalMilliseconds)) return false;
             return _moving = true;
         }
     }

@@ -99,8 +99,12 @@ public sealed partial class WorkerSandboxHost
     }
 
     /// <inheritdoc/>
-    public Task ReleaseAsync(string tenant, string id, string? leaveFor, CancellationToken cancellationToken) =>
-        DoAsync(tenant, LiveMethod.Release, new LiveArguments { Id = id, Other = leaveFor ?? "" }, cancellationToken);
+    public async Task ReleaseAsync(string tenant, string id, string? leaveFor, CancellationToken cancellationToken)
+    {
+        await DoAsync(tenant, LiveMethod.Release, new LiveArguments { Id = id, Other = leaveFor ?? "" }, cancellationToken).ConfigureAwait(false);
+        // At once, and not when the worker tells of its end: it may be made again under the same name before that.
+        if (leaveFor is not null && _sandboxes.TryGetValue(id, out var place)) Forget(id, place, leaveFor);
+    }
 
     /// <inheritdoc/>
     public async Task<HostedSandbox> RestoreAsync(string tenant, HostedRestore restore, Stream content, CancellationToken cancellationToken)

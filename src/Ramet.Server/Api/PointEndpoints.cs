@@ -61,7 +61,7 @@ internal sealed class PointEndpoints(IDurableSandboxHost host, SandboxAdmission 
         {
             Answer = typeof(SandboxMetrics), Scope = Scope.Sandboxes, Tag = Tag,
         });
-        routes.Get(Base + "/logs", LogsAsync, new Operation("sandboxLogs", "What happened to a sandbox", "The last things that happened to it and ran in it, and the last output of its interpreter.")
+        routes.Get(Base + "/logs", LogsAsync, new Operation("sandboxLogs", "What happened to a sandbox", "The last things that happened to it and ran in it, and the last output of its interpreter. With Accept: text/plain: that output alone.")
         {
             Answer = typeof(SandboxLogs), Scope = Scope.Sandboxes, Tag = Tag,
         });
@@ -180,6 +180,15 @@ internal sealed class PointEndpoints(IDurableSandboxHost host, SandboxAdmission 
     private async Task LogsAsync(HttpContext context)
     {
         string tenant = Caller.Of(context).Id;
+        if (context.Request.Headers.Accept.Any(value => value?.StartsWith("text/plain", StringComparison.OrdinalIgnoreCase) == true))
+        {
+            byte[] text = await host.LogAsync(tenant, Id(context), context.RequestAborted).ConfigureAwait(false);
+            context.Response.ContentType = "text/plain; charset=utf-8";
+            context.Response.ContentLength = text.Length;
+            await context.Response.Body.WriteAsync(text, context.RequestAborted).ConfigureAwait(false);
+            return;
+        }
+
         var history = await host.HistoryAsync(tenant, Id(context), context.RequestAborted).ConfigureAwait(false);
         byte[] output = await host.LogAsync(tenant, Id(context), context.RequestAborted).ConfigureAwait(false);
         await Json.WriteAsync(context, new SandboxLogs

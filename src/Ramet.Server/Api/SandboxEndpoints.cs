@@ -59,8 +59,20 @@ internal sealed class SandboxEndpoints(IDurableSandboxHost host, SandboxAdmissio
         var body = await Json.ReadAsync(context, Json.Contracts.SandboxBody).ConfigureAwait(false);
         string tenant = Caller.Of(context).Id;
         var spec = SandboxSpecs.Read(tenant, body, executor, settings);
+        var directories = new HostDirectories(host, settings);
+        var mounts = directories.Check(body.Mounts);
         using var place = await admission.EnterAsync(tenant, 1, context.RequestAborted).ConfigureAwait(false);
         var made = await host.CreateAsync(tenant, spec, context.RequestAborted).ConfigureAwait(false);
+        try
+        {
+            await directories.CopyAsync(tenant, made.Id, mounts, context.RequestAborted).ConfigureAwait(false);
+        }
+        catch
+        {
+            await host.DeleteAsync(tenant, made.Id, CancellationToken.None).ConfigureAwait(false);
+            throw;
+        }
+
         context.Response.StatusCode = StatusCodes.Status201Created;
         context.Response.Headers.Location = $"/v1/sandboxes/{made.Id}";
         await Json.WriteAsync(context, Answer(made), Json.Contracts.SandboxAnswer).ConfigureAwait(false);
@@ -198,7 +210,7 @@ internal sealed class SandboxEndpoints(IDurableSandboxHost host, SandboxAdmissio
     internal static SandboxAnswer Answer(HostedSandbox sandbox) => new()
     {
         Id = sandbox.Id,
-        Template = sandbox.Image is null ? sandbox.Template : null,
+        Template = sandbox.Image is null ? sandbox.Template : "",
         Image = sandbox.Image,
         State = sandbox.IsPaused ? "paused" : "running",
         Generation = sandbox.Generation,

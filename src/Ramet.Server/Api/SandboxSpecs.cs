@@ -22,7 +22,6 @@ internal static class SandboxSpecs
         if (body.Image is { } image && !IsName(image)) throw ProblemException.BadRequest($"'image': '{Json.Shorten(image)}' cannot be the name of an image. See: ramet image ls");
         if (body.Network is not (null or "none" or "loopback"))
             throw ProblemException.BadRequest($"'network': '{Json.Shorten(body.Network)}' is not there. Sandboxes have no outside network; 'none' and 'loopback' are what can be asked for.");
-        if (body.Mounts is { Count: > 0 }) throw ProblemException.BadRequest("'mounts': host directories cannot be shared with sandboxes. Upload what is needed: PUT /v1/sandboxes/{id}/files/archive takes a whole directory.");
         if (body.Limits?.MemoryMb is { } limit && body.MemoryMb is { } own && limit != own) throw ProblemException.BadRequest("'memory_mb' and 'limits.memory_mb' are the same limit: give one of them.");
         return new HostedSandboxSpec(
             body.Image is null && body.Snapshot is null ? executor.TemplateOf(tenant, body.Template, body.Language, "") : "",

@@ -134,7 +134,7 @@ internal sealed class SnapshotEndpoints(IDurableSandboxHost host, SandboxAdmissi
     {
         Id = snapshot.Id,
         Name = snapshot.Name,
-        Template = snapshot.Image is null ? snapshot.Template : null,
+        Template = snapshot.Image is null ? snapshot.Template : "",
         Image = snapshot.Image,
         Sandbox = snapshot.Sandbox,
         Created = snapshot.Created,

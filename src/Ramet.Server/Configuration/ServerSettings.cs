@@ -96,6 +96,9 @@ public sealed class ServerSettings
     /// <summary>Live sandboxes of a key.</summary>
     public int KeySandboxes { get; set; } = 64;
 
+    /// <summary>Directories of the host that sandboxes can have copies of, with all below them.</summary>
+    public IReadOnlyList<string> MountsAllowed { get; set; } = [];
+
     /// <summary>Paused sandboxes of a key.</summary>
     public int KeyPaused { get; set; } = 256;
 

@@ -44,6 +44,7 @@ public static class SettingsReader
         Whole("limits.batch", "Items of a batch.", 1, 10000, (s, v) => s.Batch = v),
         Whole("limits.connections", "Connections at the same time.", 1, 1000000, (s, v) => s.Connections = v),
         Whole("limits.sandboxes", "Live sandboxes of the server.", 0, 100000, (s, v) => s.Sandboxes = v),
+        new("mounts.allow", "Host directories that sandboxes can have copies of ('mounts').", Kind.List, (s, v) => s.MountsAllowed = (IReadOnlyList<string>)v),
         Whole("limits.checkpoints", "Checkpoints of a sandbox.", 0, 10000, (s, v) => s.Checkpoints = v),
         Whole("limits.checkpoint_mb", "Memory of a sandbox's checkpoints together, MiB.", 1, 1 << 20, (s, v) => s.CheckpointMb = v),
         Whole("limits.snapshot_mb", "Largest snapshot that may be uploaded, MiB.", 1, 1 << 20, (s, v) => s.SnapshotMb = v),
