@@ -20,11 +20,10 @@ public sealed unsafe partial class KvmGuestMemory : GuestMemory
     private readonly MemoryMapping _reservation;
     private readonly byte* _base;
     private ulong _size;
-    private ulong _announced; // slot 0 set ahead of the template, over the empty reservation
     private uint _nextSlot;
     private MemoryTemplate? _template;
 
-    internal KvmGuestMemory(FileDescriptor vm, ulong limit, ulong announcedTemplate)
+    internal KvmGuestMemory(FileDescriptor vm, ulong limit)
     {
         if (limit < Granularity || limit > GuestLayout.MaxRam)
             throw new ArgumentOutOfRangeException(nameof(limit), $"RAM must be from {Granularity >> 20} MiB to {GuestLayout.MaxRam >> 30} GiB; {limit} bytes were asked for.");
@@ -34,19 +33,6 @@ public sealed unsafe partial class KvmGuestMemory : GuestMemory
             Libc.MAP_PRIVATE | Libc.MAP_ANONYMOUS | Libc.MAP_NORESERVE, null, what: "address space for guest RAM");
         // 2 MiB alignment on both sides lets the host back the guest with huge pages.
         _base = (byte*)(((nuint)_reservation.Pointer + (nuint)(Granularity - 1)) & ~(nuint)(Granularity - 1));
-        try
-        {
-            if (announcedTemplate > 0)
-            {
-                SetSlot(_nextSlot++, 0, announcedTemplate, _base, 0);
-                _announced = announcedTemplate;
-            }
-        }
-        catch
-        {
-            _reservation.Dispose();
-            throw;
-        }
     }
 
     /// <inheritdoc/>
@@ -75,16 +61,13 @@ public sealed unsafe partial class KvmGuestMemory : GuestMemory
     {
         if (template.Length > Limit)
             throw new KvmException($"The template uses {template.Length >> 20} MiB of memory, more than the limit of {Limit >> 20} MiB. Raise the memory limit.");
-        if (_announced != 0 && _announced != template.Length)
-            throw new KvmException("This machine was prepared for a template of another length.");
         // SAFETY: [0, template.Length) lies inside our own reservation, which nobody has a span of yet (Size is 0).
         var p = Libc.Map(_base, (nuint)template.Length, Libc.PROT_READ | Libc.PROT_WRITE,
             Libc.MAP_PRIVATE | Libc.MAP_NORESERVE | Libc.MAP_FIXED, template.File.Number, 0);
         GC.KeepAlive(template);
         if ((nint)p == -1)
             throw KvmException.FromLastError("Mapping the template's memory");
-        if (_announced == 0)
-            SetSlot(_nextSlot++, 0, template.Length, _base, 0);
+        SetSlot(_nextSlot++, 0, template.Length, _base, 0);
         _template = template;
         TemplateLength = template.Length;
         Volatile.Write(ref _size, template.Length);

@@ -4,9 +4,9 @@ using Ramet.Kernel.Platform;
 namespace Ramet.Kvm;
 
 /// <summary>
-/// One KVM virtual machine: memory and vCPUs, no interrupt controller, no devices. Making one has two halves, so that
-/// a pool can do the first ahead of time: <see cref="Prepare"/> makes everything that does not depend on a template,
-/// <see cref="Attach"/> maps the template (or writes the first tables) and the images. <see cref="Create"/> does both.
+/// One KVM virtual machine: memory and vCPUs, no interrupt controller, no devices. Making one has parts that can be done at the same
+/// time: <see cref="Prepare"/> makes the VM; then <see cref="Attach"/> maps the template (or writes the first tables) and the
+/// images, and <see cref="GetVcpu"/> makes a vCPU. <see cref="Create"/> does the first two.
 /// </summary>
 public sealed class VirtualMachine : IMachine
 {
@@ -27,7 +27,7 @@ public sealed class VirtualMachine : IMachine
         _vm = device.CreateVm();
         try
         {
-            _memory = new KvmGuestMemory(_vm, options.MemoryLimit, options.Template?.Length ?? options.TemplateLength);
+            _memory = new KvmGuestMemory(_vm, options.MemoryLimit);
         }
         catch
         {
@@ -68,22 +68,12 @@ public sealed class VirtualMachine : IMachine
         }
     }
 
-    /// <summary>Makes the parts that depend on no template: the VM, its address space, and vCPU 0. Call <see cref="Attach"/> before anything else.</summary>
+    /// <summary>Makes the VM and its address space. It needs <see cref="Attach"/> before it can run.</summary>
     /// <exception cref="KvmException">KVM refuses; the message says what to do.</exception>
     public static VirtualMachine Prepare(KvmDevice device, VirtualMachineOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        var machine = new VirtualMachine(device, options);
-        try
-        {
-            machine._vcpus[0] = new VirtualCpu(device, machine._vm, machine._memory, 0);
-            return machine;
-        }
-        catch
-        {
-            machine.Dispose();
-            throw;
-        }
+        return new VirtualMachine(device, options);
     }
 
     /// <summary>Gives a prepared machine its memory: the template copy-on-write, or fresh RAM when there is none.</summary>

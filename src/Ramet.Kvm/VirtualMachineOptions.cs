@@ -14,10 +14,4 @@ public sealed record VirtualMachineOptions
 
     /// <summary>Image files to see as read-only memory. They must outlive the machine.</summary>
     public IReadOnlyList<GuestImage> Images { get; init; } = [];
-
-    /// <summary>
-    /// For <see cref="VirtualMachine.Prepare"/> without a template: the length of the template that will be attached,
-    /// so that its memory slot is set ahead of time too. 0 when it is not known.
-    /// </summary>
-    public ulong TemplateLength { get; init; }
 }

@@ -48,12 +48,15 @@ public sealed partial class SandboxEngine
         {
             // The kernel's objects and the machine have nothing to do with each other until both are there.
             var loading = Threads.Compute(() => Ramet.Kernel.Kernel.Load(sandbox.Ports(image), state, options.ToLimits()));
-            var machine = VirtualMachine.Prepare(Device, new VirtualMachineOptions { MemoryLimit = memoryLimit, MaxVcpus = options.VirtualCpus, TemplateLength = template?.Memory.Length ?? 0 });
+            var machine = VirtualMachine.Prepare(Device, new VirtualMachineOptions { MemoryLimit = memoryLimit, MaxVcpus = options.VirtualCpus });
             sandbox.Equip(machine);
+            // Setting a memory slot is mostly waiting (for the host's readers of the old ones).
+            var cpu = Threads.Compute(() => machine.GetVcpu(0));
             machine.Attach(template?.Memory, [image.Data], sandbox.Base?.Memory);
             if (runsSoon) sandbox.ProvideHotPages();
             foreach (var range in imageRanges) machine.Memory.TryAttachImage(range.Address, range.Length);
-            var kernel = loading.Result;
+            var kernel = loading.GetAwaiter().GetResult();
+            cpu.GetAwaiter().GetResult();
             Check(kernel, options);
             kernel.Begin(machine);
             sandbox.Open(options, driven, kernel, started);
@@ -77,7 +80,6 @@ public sealed partial class SandboxEngine
             {
                 MemoryLimit = Math.Max(MemoryLimit(snapshot.Options), snapshot.Memory.Size),
                 MaxVcpus = snapshot.Options.VirtualCpus,
-                TemplateLength = snapshot.Template?.Memory.Length ?? 0,
             });
             sandbox.Equip(machine);
             machine.Attach(snapshot.Template?.Memory, [snapshot.Image.Data], snapshot.Memory);

@@ -369,7 +369,7 @@ public sealed class MemoryTests : IDisposable
     {
         _guest.Start([0x0F, 0x05]);
         using var template = _guest.Freeze();
-        using var machine = VirtualMachine.Prepare(Guest.Device, new VirtualMachineOptions { MemoryLimit = 64 << 20, TemplateLength = template.Length });
+        using var machine = VirtualMachine.Prepare(Guest.Device, new VirtualMachineOptions { MemoryLimit = 64 << 20 });
         machine.Attach(template);
         var cpu = machine.GetVcpu(0);
         cpu.Registers = _guest.Cpu.Registers;

@@ -91,7 +91,7 @@ public sealed class PerformanceTests(ITestOutputHelper output)
         void Next()
         {
             prepared?.Dispose();
-            prepared = VirtualMachine.Prepare(Guest.Device, new VirtualMachineOptions { MemoryLimit = 512 << 20, TemplateLength = template.Length });
+            prepared = VirtualMachine.Prepare(Guest.Device, new VirtualMachineOptions { MemoryLimit = 512 << 20 });
         }
         Next();
         Measure("attach a template to a prepared machine", 200, () => prepared!.Attach(template), Next);
