@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Ramet.Host;
 
 /// <summary>
@@ -34,7 +36,12 @@ internal static unsafe class KickSignal
         return t_threadId = (int)Libc.Syscall(Libc.SYS_gettid, 0, 0, 0);
     }
 
-    internal static void Send(int threadId) => Libc.Syscall(Libc.SYS_tgkill, Environment.ProcessId, threadId, Number);
+    /// <summary>Sends the signal. tgkill(2) refuses it (EAGAIN) while the user's queue of signals is full, RLIMIT_SIGPENDING: that passes.</summary>
+    internal static void Send(int threadId)
+    {
+        for (var tries = 0; tries < 1000 && Libc.Syscall(Libc.SYS_tgkill, Environment.ProcessId, threadId, Number) < 0 && Marshal.GetLastPInvokeError() == Libc.EAGAIN; tries++)
+            Thread.Sleep(1);
+    }
 
     /// <summary>Takes the signal if it waits for this thread.</summary>
     internal static void Drain()

@@ -112,7 +112,7 @@ public sealed partial class Sandbox
     {
         lock (_capturing)
         {
-            if (_ended.IsSet) return 0;
+            if (_disposed || _ended.IsSet) return 0;
             if (!_paused) StandStill();
             try
             {
@@ -128,7 +128,7 @@ public sealed partial class Sandbox
     /// <summary>Makes all host threads leave the sandbox.</summary>
     private void StandStill()
     {
-        if (_ended.IsSet) throw Ended();
+        if (_disposed || _ended.IsSet) throw Ended();
         _kernel.RequestStop();
         var spin = default(SpinWait);
         while (Volatile.Read(ref _hostThreads) > 0) spin.SpinOnce();

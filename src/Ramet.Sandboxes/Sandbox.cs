@@ -190,7 +190,12 @@ public sealed partial class Sandbox : IKernelHost, IDisposable
         var spin = default(SpinWait);
         while (Volatile.Read(ref _hostThreads) > 0) spin.SpinOnce();
         _kernelAlarm.Set(long.MaxValue);
-        if (Pool is not { } pool || !pool.TryRecycle(this)) _machine?.Dispose();
+        // Whoever captures or trims it on another thread is done first.
+        lock (_capturing)
+        {
+            if (Pool is not { } pool || !pool.TryRecycle(this)) _machine?.Dispose();
+        }
+
         Base?.Dispose();
         _output?.Flush();
         _output?.Dispose();

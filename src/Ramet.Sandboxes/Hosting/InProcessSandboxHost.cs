@@ -23,7 +23,7 @@ public sealed partial class InProcessSandboxHost : ICapturingSandboxHost
         _pools = new TenantPools(engine, options);
         _progress = progress;
         var period = TimeSpan.FromTicks(Math.Clamp(options.IdleTime.Ticks / 4, TimeSpan.TicksPerMillisecond * 50, TimeSpan.TicksPerMinute));
-        _housekeeping = new Timer(_ => _pools.DropIdle(), null, period, period);
+        _housekeeping = new Timer(_ => KeepHouse(), null, period, period);
     }
 
     /// <inheritdoc/>
@@ -84,6 +84,12 @@ public sealed partial class InProcessSandboxHost : ICapturingSandboxHost
         foreach (var sandbox in _live.Values) await sandbox.DisposeAsync().ConfigureAwait(false);
         _pools.Dispose();
         _preparing.Dispose();
+    }
+
+    private void KeepHouse()
+    {
+        _pools.DropIdle();
+        foreach (var sandbox in _live.Values) sandbox.TrimIfIdle();
     }
 
     private Template Find(string name) => _templates.TryGetValue(name, out var template) ? template : throw new TemplateNotFoundException($"Template '{name}' is not loaded.");

@@ -74,6 +74,7 @@ internal sealed partial class LiveSandbox
         {
             // Whoever asked has gone: what runs is interrupted, so that the next one finds the interpreter free.
             if (!finished && _reply is { } open && !open.Task.IsCompleted && !_ended.Task.IsCompleted) await InterruptAsync(open.Task).ConfigureAwait(false);
+            Volatile.Write(ref _idleSince, Environment.TickCount64);
             _interpreter.Release();
         }
     }

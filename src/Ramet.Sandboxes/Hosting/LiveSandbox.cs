@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Ramet.Host;
 using Ramet.Kernel.Files;
 using Ramet.Kernel.Hosting;
 using Ramet.Kernel.Terminals;
@@ -17,6 +18,8 @@ internal sealed partial class LiveSandbox : ISandboxWatcher, IOutputSink, IAsync
     private readonly Dictionary<int, int> _endedEarly = [];
     private readonly Lock _pids = new();
     private readonly SemaphoreSlim _interpreter = new(1, 1);
+    private const int IdleBeforeTrim = 2000; // ms
+
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly OutputBuffer _main;
     private readonly Timer _timer;
@@ -27,6 +30,7 @@ internal sealed partial class LiveSandbox : ISandboxWatcher, IOutputSink, IAsync
     private long _cpuBefore;
     private long _printed;
     private long _runs;
+    private long _idleSince = Environment.TickCount64; // 0: nothing has run since memory was trimmed
     private long _printedInRun;
     private volatile bool _isCutOff;
     private HostedMetrics _counted = new();
@@ -171,6 +175,22 @@ internal sealed partial class LiveSandbox : ISandboxWatcher, IOutputSink, IAsync
         _byStream.TryRemove(process.OutputStream, out _);
         _byStream.TryRemove(process.OutputStream + 1, out _);
         if (process.Pid != 0) _byPid.TryRemove(new KeyValuePair<int, LiveProcess>(process.Pid, process));
+    }
+
+    /// <summary>Gives back memory that it wrote but that is as in its template again, once after its last run, when it has waited for a while.</summary>
+    public void TrimIfIdle()
+    {
+        long since = Volatile.Read(ref _idleSince);
+        if (since == 0 || Environment.TickCount64 - since < IdleBeforeTrim || _interpreter.CurrentCount == 0 || _ended.Task.IsCompleted) return;
+        if (Interlocked.CompareExchange(ref _idleSince, 0, since) != since) return;
+        try
+        {
+            _sandbox.Trim();
+        }
+        catch (Exception exception) when (exception is SandboxException or HostException)
+        {
+            // It has ended meanwhile, or the host keeps the memory.
+        }
     }
 
     public async ValueTask DisposeAsync()
