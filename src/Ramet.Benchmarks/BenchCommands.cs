@@ -96,7 +96,7 @@ public static partial class BenchCommands
             // The template is to be there: how long it takes to build is not measured.
             using (var engine = host.OpenEngine(parse)) host.OpenTemplate(engine, TemplateName);
             var report = new ServeBenchmark(host.Executable, host.GlobalArguments(parse)).Run(parse.GetValue(runs), parse.GetValue(seconds));
-            parse.InvocationConfiguration.Output.Write(parse.GetValue(json) ? report.ToJson() + "\n" : report.ToTable());
+            parse.InvocationConfiguration.Output.Write(parse.GetValue(json) ? report.ToJson().ToJsonString() + "\n" : report.ToTable());
         }));
         return command;
     }

@@ -24,24 +24,33 @@ public sealed class ServeBenchmark(string executable, IReadOnlyList<string> glob
     /// <param name="runs">Requests from one client.</param>
     /// <param name="seconds">How long many clients ask.</param>
     /// <exception cref="BenchmarkException">The server did not start, or an answer was wrong.</exception>
-    public ServeReport Run(int runs, double seconds)
+    public Report Run(int runs, double seconds)
     {
         var clock = Stopwatch.StartNew();
         using var server = Start(out var address);
         try
         {
-            var report = new ServeReport { ReadyMilliseconds = clock.Elapsed.TotalMilliseconds };
+            var report = new Report();
+            var latency = report.Times("exec_us", "POST /v1/exec print(1+1), 1 client");
+            var saturated = report.Times("exec_64_clients_us", FormattableString.Invariant($"the same while {Clients} clients ask"));
+            double ready = clock.Elapsed.TotalMilliseconds;
             Thread.Sleep(2000);
-            report.IdleMegabytes = ResidentMegabytes(server.Id);
+            double idle = ResidentMegabytes(server.Id);
             using (var client = new Client(address))
             {
                 for (int i = 0; i < 100; i++) client.Ask();
-                for (int i = 0; i < runs; i++) report.Latency.Add(client.Ask());
+                for (int i = 0; i < runs; i++) latency.Add(client.Ask());
             }
 
-            Saturate(address, 1, null);
-            report.Throughput = Saturate(address, seconds, report.SaturatedLatency);
-            report.LoadedMegabytes = ResidentMegabytes(server.Id);
+            // What the first seconds cost once is not growth.
+            Saturate(address, Math.Max(1, seconds / 4), null);
+            double warm = WithWorkers(server.Id).Sum(ResidentMegabytes);
+            report.Figure("execs_per_second", FormattableString.Invariant($"answers to {Clients} clients"), Saturate(address, seconds, saturated), "1/s");
+            report.Figure("ready_ms", "from the start of the process until it is ready", ready, "ms");
+            report.Figure("idle_rss_mb", "resident memory of the server, idle", idle, "MiB");
+            report.Figure("loaded_rss_mb", "resident memory of the server, after the load", ResidentMegabytes(server.Id), "MiB");
+            report.Figure("growth_mb", "growth of server and workers together over the load", WithWorkers(server.Id).Sum(ResidentMegabytes) - warm, "MiB");
+            report.Notes = "Clients are on the same machine and keep their connections. Every answer was checked.\n";
             return report;
         }
         finally
@@ -104,6 +113,15 @@ public sealed class ServeBenchmark(string executable, IReadOnlyList<string> glob
         server.WaitForExit();
         throw new BenchmarkException($"The server did not start: {said}");
     }
+
+    /// <summary>A process and its children, whichever of its threads started them.</summary>
+    private static List<int> WithWorkers(int pid) =>
+    [
+        pid,
+        .. Directory.GetDirectories(FormattableString.Invariant($"/proc/{pid}/task"))
+            .SelectMany(task => File.ReadAllText(Path.Combine(task, "children")).Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .Select(child => int.Parse(child, CultureInfo.InvariantCulture)),
+    ];
 
     private static double ResidentMegabytes(int pid)
     {

@@ -22,6 +22,7 @@ public class ConstantTests
         ["SA_RESTORER"] = 0x04000000,
         ["SOCK_TYPE_MASK"] = 0xF,
         ["SOL_UDP"] = 17,
+        ["SOL_UDPLITE"] = 136,
         ["SO_PEERPIDFD"] = 77,
         ["__NR_cachestat"] = 451,
         ["__NR_fchmodat2"] = 452,
