@@ -16,8 +16,13 @@ public static partial class BenchCommands
     private static Command CreateFork(BenchHost host)
     {
         var runs = RunsOption(200);
-        return CreateEngine(host, "fork", "How long forks of the template 'python' take, from nothing and from a pool, next to making a VM for a Linux guest.", [runs],
-            (parse, engine, template) => new ForkBenchmark(engine, template).Run(parse.GetValue(runs)));
+        var node = new Option<bool>("--node") { Description = "Forks of the template 'node' as well." };
+        return CreateEngine(host, "fork", "How long forks of the template 'python' take, from nothing and from a pool, next to making a VM for a Linux guest.", [runs, node],
+            (parse, engine, template) =>
+            {
+                using var second = parse.GetValue(node) ? host.OpenTemplate(engine, "node") : null;
+                return new ForkBenchmark(engine, template, second).Run(parse.GetValue(runs));
+            });
     }
 
     private static Command CreateThroughput(BenchHost host)

@@ -9,7 +9,7 @@ namespace Ramet.Benchmarks;
 /// How long forks of a template take, next to zeroboot's spawn: made from nothing, and from a pool of machines that were used before. The things compared are measured in turn, so
 /// that a change of the machine's load meets all of them; every answer is checked.
 /// </summary>
-public sealed class ForkBenchmark(SandboxEngine engine, Template template)
+public sealed class ForkBenchmark(SandboxEngine engine, Template template, Template? node = null)
 {
     /// <summary>Rounds that are not counted: code is compiled, caches fill.</summary>
     public const int WarmUpRounds = 50;
@@ -20,6 +20,8 @@ public sealed class ForkBenchmark(SandboxEngine engine, Template template)
 
     private static readonly Check s_print = new("print(1+1)", "2\n");
 
+    private static readonly Check s_log = new("console.log(1+1)", "2\n");
+
     private static readonly Check s_random = new("import numpy as np\nr = np.random.rand(3)\nprint(r.shape, bool(((0 <= r) & (r < 1)).all()))", "(3,) True\n");
 
     private static readonly Check s_product = new(
@@ -27,6 +29,7 @@ public sealed class ForkBenchmark(SandboxEngine engine, Template template)
         FormattableString.Invariant($"{SumOfProduct()}\n"));
 
     private Distribution _fork = null!, _firstOutput = null!, _exec = null!, _execNumpy = null!, _baseline = null!;
+    private Distribution _nodeFirstOutput = null!, _poolNodeFirstOutput = null!;
     private Distribution _poolFork = null!, _poolFirstOutput = null!, _poolExec = null!, _poolRandom = null!, _poolNumpy = null!;
 
     /// <summary>Measures.</summary>
@@ -37,11 +40,13 @@ public sealed class ForkBenchmark(SandboxEngine engine, Template template)
     {
         using var baseline = new ZerobootBaseline(engine.Device);
         using var pool = new SandboxPool(engine, template, new SandboxPoolOptions { Minimum = 1, Maximum = 2 });
+        using var nodePool = node is null ? null : new SandboxPool(engine, node, new SandboxPoolOptions { Minimum = 1, Maximum = 2 });
         pool.Fill();
+        nodePool?.Fill();
         Begin();
-        for (int i = 0; i < WarmUpRounds; i++) Round(baseline, pool, cancellationToken);
+        for (int i = 0; i < WarmUpRounds; i++) Round(baseline, pool, nodePool, cancellationToken);
         var report = Begin();
-        for (int i = 0; i < runs; i++) Round(baseline, pool, cancellationToken);
+        for (int i = 0; i < runs; i++) Round(baseline, pool, nodePool, cancellationToken);
         var (faults, exits) = CountFaults(() => engine.Fork(template, s_options));
         report.Figure("faults_per_exec", "page faults served by KVM, fork + print(1+1)", faults, "");
         report.Figure("exits_per_exec", "exits to Ramet, fork + print(1+1)", exits, "");
@@ -69,11 +74,13 @@ public sealed class ForkBenchmark(SandboxEngine engine, Template template)
         _poolExec = report.Times("pool_exec_us", "pool: fork + print(1+1) to exit");
         _poolRandom = report.Times("pool_random_us", "pool: fork to first byte of numpy's random.rand(3)");
         _poolNumpy = report.Times("pool_product_us", "pool: fork to first byte of 100x100 product");
+        _nodeFirstOutput = report.Times("node_first_output_us", "Node: fork to first byte of console.log(1+1)");
+        _poolNodeFirstOutput = report.Times("pool_node_first_output_us", "Node, pool: the same");
         _baseline = report.Times("baseline_spawn_us", "baseline: spawn of a Linux guest's VM");
         return report;
     }
 
-    private void Round(ZerobootBaseline baseline, SandboxPool pool, CancellationToken cancellationToken)
+    private void Round(ZerobootBaseline baseline, SandboxPool pool, SandboxPool? nodePool, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         long started = HostClock.MonotonicNanoseconds;
@@ -98,14 +105,17 @@ public sealed class ForkBenchmark(SandboxEngine engine, Template template)
         _poolFirstOutput.Add(printed.FirstOutputNanoseconds!.Value / 1000.0);
         _poolRandom.Add(Execute(pool, s_random).Result.FirstOutputNanoseconds!.Value / 1000.0);
         _poolNumpy.Add(Execute(pool, s_product).Result.FirstOutputNanoseconds!.Value / 1000.0);
+        if (node is null) return;
+        _nodeFirstOutput.Add(Execute(null, s_log, node).Result.FirstOutputNanoseconds!.Value / 1000.0);
+        _poolNodeFirstOutput.Add(Execute(nodePool, s_log).Result.FirstOutputNanoseconds!.Value / 1000.0);
     }
 
-    private (ExecResult Result, double Microseconds) Execute(SandboxPool? pool, Check check)
+    private (ExecResult Result, double Microseconds) Execute(SandboxPool? pool, Check check, Template? other = null)
     {
         engine.WaitForTeardown();
         var request = new ExecRequest { Code = check.Code };
         long started = HostClock.MonotonicNanoseconds;
-        var result = pool is null ? engine.Execute(template, request, s_options) : pool.Execute(request, s_options);
+        var result = pool is null ? engine.Execute(other ?? template, request, s_options) : pool.Execute(request, s_options);
         double time = Since(started);
         check.Verify(result);
         return (result, time);
