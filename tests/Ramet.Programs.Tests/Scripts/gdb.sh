@@ -54,7 +54,7 @@ debug -p $pid -ex 'break work' -ex continue -ex bt -ex 'print counter > 0' -ex '
 wait $pid; echo "ended $?"; grep -c 'counter 50' out
 echo '- threads'
 debug -ex 'break in_thread if number == 2' -ex run -ex 'print number' -ex 'info threads' -ex 'handle SIGUSR1 stop print pass' -ex continue -ex continue ./threads | grep -o '^\$.*\|received signal.*\|handled .*\|exited normally' ; echo '- fault'
-debug -ex run -ex 'print p' -ex 'print $_siginfo.si_signo' -ex 'print $_siginfo._sifields._sigfault.si_addr' -ex 'info proc' -ex kill ./faulty | grep -o '^\$.*\|received signal.*\|^exe = .*'
+debug -ex run -ex 'print p' -ex 'print $_siginfo.si_signo' -ex 'print $_siginfo._sifields._sigfault.si_addr' -ex 'info proc' -ex kill ./faulty | sed "s#^exe = '.*/#exe = '#" | grep -o '^\$.*\|received signal.*\|^exe = .*'
 echo '- fork'
 debug -ex 'set follow-fork-mode child' -ex 'set breakpoint pending on' -ex 'break work' -ex run -ex 'print p.x' -ex kill --args sh -c './t & wait' | grep -o '^\$.*'
 #> - run
@@ -82,6 +82,6 @@ debug -ex 'set follow-fork-mode child' -ex 'set breakpoint pending on' -ex 'brea
 #> $1 = (int *) 0x0
 #> $2 = 11
 #> $3 = (void *) 0x0
-#> exe = '/work/faulty'
+#> exe = 'faulty'
 #> - fork
 #> $1 = 1

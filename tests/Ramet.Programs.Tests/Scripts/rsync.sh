@@ -1,6 +1,8 @@
 # image: shell
 # rsync between folders, and with a daemon over loopback.
 mkdir -p from/sub; for i in $(seq 1 200); do echo "file $i" > from/sub/f$i; done; ln -s sub/f1 from/link; head -c 500000 /dev/zero > from/big
+# rsync sees what was changed by whole seconds: what is changed below is to be later than this.
+find from -exec touch -h -d @1000000000 {} +
 rsync -a --stats from/ to/ | grep -E 'Number of (regular files transferred|created)'; diff -r from to && echo "the same"
 echo changed > from/sub/f7; rm from/sub/f9; touch -d @1 from/sub/f8; rsync -ai --delete from/ to/ | sort
 printf x | dd of=from/big bs=1 seek=300000 conv=notrunc status=none; rsync -a --no-whole-file --stats from/ to/ | grep -E '^(Literal|Matched) data'; cmp from/big to/big && echo "delta"
