@@ -2,6 +2,7 @@
 #include "conformance.h"
 #include <sys/resource.h>
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -849,4 +850,22 @@ CASE(udplite_has_ports_of_its_own)
     char byte;
     CHECK_EQ(recv(receiver, &byte, 1, 0), 1);
     CHECK_ERRNO(recv(udp, &byte, 1, MSG_DONTWAIT), EAGAIN);
+}
+
+CASE(the_length_of_the_interface_list_needs_no_length)
+{
+    int fd = OK(socket(AF_INET, SOCK_DGRAM, 0));
+    struct ifconf list = { .ifc_len = -5, .ifc_buf = NULL };
+    OK(ioctl(fd, SIOCGIFCONF, &list));
+    CHECK(list.ifc_len > 0);
+    CHECK_EQ(list.ifc_len % (int)sizeof(struct ifreq), 0);
+    struct ifreq one[64];
+    list = (struct ifconf){ .ifc_len = 3, .ifc_req = one };
+    OK(ioctl(fd, SIOCGIFCONF, &list));
+    CHECK_EQ(list.ifc_len, 0);
+    list = (struct ifconf){ .ifc_len = sizeof one, .ifc_req = one };
+    OK(ioctl(fd, SIOCGIFCONF, &list));
+    bool found = false;
+    for (size_t i = 0; i < (size_t)list.ifc_len / sizeof *one; i++) found |= strcmp(one[i].ifr_name, "lo") == 0;
+    CHECK(found);
 }

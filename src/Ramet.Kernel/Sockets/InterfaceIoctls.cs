@@ -77,7 +77,7 @@ internal static class InterfaceIoctls
     {
         var user = thread.Memory.User;
         if (!user.TryRead(argument, out int length) || !user.TryRead(argument + 8, out ulong buffer)) return Errno.EFAULT;
-        if (length < 0) return Errno.EINVAL;
+        // Without a buffer the length is not looked at (dev_ifconf of net/core/dev_ioctl.c): programs that only ask for it leave it as it is.
         int count = buffer == 0 || length >= RequestSize ? RequestSize : 0;
         if (buffer != 0 && count > 0)
         {
