@@ -67,17 +67,10 @@ public sealed partial class SandboxEngine : IDisposable
     /// <exception cref="SandboxException">The program cannot be started.</exception>
     public Sandbox Start(ImageLayer image, Kernel.MainProgram program, SandboxOptions options, bool driven = true)
     {
-        var sandbox = new Sandbox(this) { Origin = (null, image) };
+        var sandbox = StartEmpty(image, options, driven);
         try
         {
-            sandbox.Equip(VirtualMachine.Create(Device, new VirtualMachineOptions
-            {
-                MemoryLimit = MemoryLimit(options),
-                MaxVcpus = options.VirtualCpus,
-                Images = [image.Data],
-            }));
-            var kernel = Kernel.Kernel.Create(sandbox.Ports(image), options.ToLimits());
-            sandbox.Open(options, driven, kernel);
+            var kernel = sandbox.Kernel;
             if (options.Terminal is { } size)
             {
                 program = program with { Descriptors = HostTerminal.Create(kernel, size, owner: program.Uid).CreateDescriptors() };
@@ -102,7 +95,10 @@ public sealed partial class SandboxEngine : IDisposable
     }
 
     /// <summary>A sandbox of an image in which nothing runs yet, and which lives on when nothing does: programs are started by <see cref="Kernel.Kernel.Spawn"/>.</summary>
-    internal Sandbox StartEmpty(ImageLayer image, SandboxOptions options)
+    /// <param name="image">The image.</param>
+    /// <param name="options">Limits and surroundings.</param>
+    /// <param name="driven">The caller will call <see cref="Sandbox.Drive"/>.</param>
+    internal Sandbox StartEmpty(ImageLayer image, SandboxOptions options, bool driven = false)
     {
         var sandbox = new Sandbox(this) { Origin = (null, image) };
         try
@@ -113,7 +109,7 @@ public sealed partial class SandboxEngine : IDisposable
                 MaxVcpus = options.VirtualCpus,
                 Images = [image.Data],
             }));
-            sandbox.Open(options, driven: false, Kernel.Kernel.Create(sandbox.Ports(image), options.ToLimits()));
+            sandbox.Open(options, driven, Kernel.Kernel.Create(sandbox.Ports(image), options.ToLimits()));
             return sandbox;
         }
         catch

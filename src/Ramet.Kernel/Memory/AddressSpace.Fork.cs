@@ -43,8 +43,12 @@ public sealed partial class AddressSpace
 
         // Pages of this address space became read-only: no CPU may go on writing to them.
         _kernel.Scheduler.LeaveGuest(this);
-        if (complete) CopyLargePages(child);
-        if (complete) return child;
+        if (complete)
+        {
+            CopyLargePages(child);
+            return child;
+        }
+
         child.RemoveUser();
         return null;
     }
