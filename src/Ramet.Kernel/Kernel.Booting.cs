@@ -141,6 +141,7 @@ public sealed partial class Kernel
             if (machine is not null) _machine = machine;
             if (limits is not null) SetLimits(limits);
             SetClock();
+            RealtimeOffset = 0;
             Generation++;
             RefreshIdentity();
             Vdso.Refresh();

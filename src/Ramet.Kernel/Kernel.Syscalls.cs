@@ -29,8 +29,15 @@ public sealed partial class Kernel
     private void BeginHeldSyscall(PosixThread thread)
     {
         thread.SyscallHeld = false;
+        bool emulated = thread.SyscallEmulated;
+        thread.SyscallEmulated = false;
         if (thread.IsDying) return;
-        if (thread.Deadline != PosixThread.Never) ResumeSyscall(thread);
+        if (emulated)
+        {
+            // The step over an emulated call ends at the next instruction (kernel/entry/common.c, report_single_step).
+            if (thread.Trace is { Mode: not Tracing.TraceMode.SingleStep } emulator) Tracing.TraceStops.OnSyscallEnd(thread, emulator);
+        }
+        else if (thread.Deadline != PosixThread.Never) ResumeSyscall(thread);
         else if (thread.IsInSyscallContext && thread.SyscallNumber >= 0) AdmitSyscall(thread);
         else if (thread.Trace is { } trace) Tracing.TraceStops.OnSyscallEnd(thread, trace);
     }
@@ -39,6 +46,7 @@ public sealed partial class Kernel
     {
         if (thread.SeccompMode != 0 && !Seccomp.SeccompGate.Admit(thread))
         {
+            if (thread.SyscallHeld) return;
             if (thread.Trace is { } trace && thread.State == ThreadState.Runnable) Tracing.TraceStops.OnSyscallEnd(thread, trace);
             return;
         }

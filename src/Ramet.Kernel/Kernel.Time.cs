@@ -13,8 +13,18 @@ public sealed partial class Kernel
     /// <summary>CLOCK_MONOTONIC of the sandbox, ns. All deadlines are in it.</summary>
     public long MonotonicNow => _ports.Clock.MonotonicNanoseconds + _monotonicOffset;
 
-    /// <summary>CLOCK_REALTIME, ns since 1970: the host's.</summary>
-    public long RealtimeNow => _ports.Clock.RealtimeNanoseconds;
+    /// <summary>CLOCK_REALTIME of the sandbox minus that of the host, ns: 0 until a program sets the clock. A fork begins with the host's time again.</summary>
+    internal long RealtimeOffset { get; private set; }
+
+    /// <summary>CLOCK_REALTIME, ns since 1970: the host's, unless a program has set it.</summary>
+    public long RealtimeNow => _ports.Clock.RealtimeNanoseconds + RealtimeOffset;
+
+    /// <summary>clock_settime(2): from now on the sandbox's clock goes on from this time, ns since 1970. Nothing outside changes.</summary>
+    internal void SetRealtime(long time)
+    {
+        RealtimeOffset = time - _ports.Clock.RealtimeNanoseconds;
+        Vdso.Refresh();
+    }
 
     [NotSaved]
     private bool _clockStopped;

@@ -71,6 +71,9 @@ public sealed partial class Kernel
     /// <summary>Names of the machine, as the sandbox begins.</summary>
     internal UtsNamespace Uts { get; private set; } = new();
 
+    /// <summary>The files of /etc that say the host name.</summary>
+    internal FileSystems.HostNameFiles HostNames { get; private set; } = new();
+
     /// <summary>/proc/sys/kernel/random/boot_id; fresh in each fork.</summary>
     public Guid BootId { get; private set; }
 

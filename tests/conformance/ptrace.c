@@ -7,7 +7,10 @@
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <elf.h>
+#include <linux/filter.h>
 #include <linux/ptrace.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 
 #undef PTRACE_EVENT_STOP
 #define PTRACE_EVENT_STOP 128
@@ -723,4 +726,170 @@ CASE(another_thread_than_the_tracer_gets_ESRCH)
     }
     PT(PTRACE_CONT, pid, 0, 0);
     ENDED(pid, 0);
+}
+
+/* Makes two calls that its tracer may take over. */
+static void two_calls(void)
+{
+    long first = syscall(SYS_getppid, 1, 2, 3);
+    long second = syscall(SYS_getpid);
+    _exit(first == 1234 && second == getpid() ? 7 : 8);
+}
+
+CASE(sysemu_stops_at_a_call_that_is_not_made)
+{
+    pid_t pid = traced_child(two_calls);
+    PT(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD);
+    struct user_regs_struct regs;
+    for (;;) {
+        PT(PTRACE_SYSEMU, pid, 0, 0);
+        STOPPED(pid, SIGTRAP | 0x80);
+        PT(PTRACE_GETREGS, pid, 0, &regs);
+        CHECK_EQ(regs.rax, -ENOSYS);
+        if (regs.orig_rax == SYS_getppid) break;
+        /* The end of raise(), maybe: let the C library have its answer. */
+        regs.rax = 0;
+        PT(PTRACE_SETREGS, pid, 0, &regs);
+    }
+    CHECK_EQ(regs.rdi, 1);
+    regs.rax = 1234;
+    PT(PTRACE_SETREGS, pid, 0, &regs);
+    /* Without another PTRACE_SYSEMU, calls are made again. */
+    PT(PTRACE_CONT, pid, 0, 0);
+    ENDED(pid, 7);
+}
+
+CASE(after_sysemu_the_end_of_the_call_is_a_stop_for_PTRACE_SYSCALL)
+{
+    pid_t pid = traced_child(two_calls);
+    PT(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD);
+    struct user_regs_struct regs;
+    do {
+        PT(PTRACE_SYSEMU, pid, 0, 0);
+        STOPPED(pid, SIGTRAP | 0x80);
+        PT(PTRACE_GETREGS, pid, 0, &regs);
+    } while (regs.orig_rax != SYS_getppid);
+    PT(PTRACE_SYSCALL, pid, 0, 0);
+    STOPPED(pid, SIGTRAP | 0x80);
+    PT(PTRACE_GETREGS, pid, 0, &regs);
+    CHECK_EQ(regs.rax, -ENOSYS);
+    regs.rax = 1234;
+    PT(PTRACE_SETREGS, pid, 0, &regs);
+    PT(PTRACE_CONT, pid, 0, 0);
+    ENDED(pid, 7);
+}
+
+CASE(sysemu_singlestep_steps_and_takes_calls)
+{
+    pid_t pid = traced_child(two_calls);
+    PT(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD);
+    struct user_regs_struct regs;
+    int steps = 0;
+    for (;;) {
+        PT(PTRACE_SYSEMU_SINGLESTEP, pid, 0, 0);
+        int status = wait_status(pid);
+        CHECK(WIFSTOPPED(status));
+        PT(PTRACE_GETREGS, pid, 0, &regs);
+        if (WSTOPSIG(status) == SIGTRAP) {
+            CHECK(++steps < 20000);
+            continue;
+        }
+        CHECK_EQ(WSTOPSIG(status), SIGTRAP | 0x80);
+        if (regs.orig_rax == SYS_getppid) break;
+        regs.rax = 0;
+        PT(PTRACE_SETREGS, pid, 0, &regs);
+    }
+    CHECK(steps > 3);
+    regs.rax = 1234;
+    PT(PTRACE_SETREGS, pid, 0, &regs);
+    PT(PTRACE_SINGLESTEP, pid, 0, 0);
+    STOPPED(pid, SIGTRAP);
+    PT(PTRACE_CONT, pid, 0, 0);
+    ENDED(pid, 7);
+}
+
+/* A filter that asks the tracer about getppid, with 77 for it to know why. */
+static void ask_about_getppid(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE | 77),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = { ARRAY_LENGTH(code), code };
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) _exit(71);
+}
+
+static void filtered_calls(void)
+{
+    ask_about_getppid();
+    two_calls();
+}
+
+static void filtered_call_of_its_own(void)
+{
+    ask_about_getppid();
+    _exit(syscall(SYS_getppid) == getpid() ? 7 : 8);
+}
+
+CASE(a_filter_asks_the_tracer_who_may_take_the_call)
+{
+    pid_t pid = traced_child(filtered_calls);
+    PT(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESECCOMP);
+    PT(PTRACE_CONT, pid, 0, 0);
+    CHECK_EQ(wait_status(pid), (SIGTRAP | PTRACE_EVENT_SECCOMP << 8) << 8 | 0x7F);
+    unsigned long message = 0;
+    PT(PTRACE_GETEVENTMSG, pid, 0, &message);
+    CHECK_EQ(message, 77);
+    struct user_regs_struct regs;
+    PT(PTRACE_GETREGS, pid, 0, &regs);
+    CHECK_EQ(regs.orig_rax, SYS_getppid);
+    CHECK_EQ(regs.rax, -ENOSYS);
+    CHECK_EQ(regs.rdi, 1);
+    regs.orig_rax = (unsigned long)-1;
+    regs.rax = 1234;
+    PT(PTRACE_SETREGS, pid, 0, &regs);
+    PT(PTRACE_CONT, pid, 0, 0);
+    ENDED(pid, 7);
+}
+
+CASE(a_filter_asks_the_tracer_who_may_change_the_call)
+{
+    pid_t pid = traced_child(filtered_call_of_its_own);
+    PT(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESECCOMP | PTRACE_O_TRACESYSGOOD);
+    PT(PTRACE_CONT, pid, 0, 0);
+    CHECK_EQ(wait_status(pid), (SIGTRAP | PTRACE_EVENT_SECCOMP << 8) << 8 | 0x7F);
+    struct user_regs_struct regs;
+    PT(PTRACE_GETREGS, pid, 0, &regs);
+    regs.orig_rax = SYS_getpid;
+    PT(PTRACE_SETREGS, pid, 0, &regs);
+    /* The call's entry has been before the filter; what comes is its end. */
+    PT(PTRACE_SYSCALL, pid, 0, 0);
+    STOPPED(pid, SIGTRAP | 0x80);
+    PT(PTRACE_GETREGS, pid, 0, &regs);
+    CHECK_EQ(regs.rax, pid);
+    PT(PTRACE_CONT, pid, 0, 0);
+    ENDED(pid, 7);
+}
+
+CASE(a_filter_that_asks_nobody_gets_ENOSYS)
+{
+    IN_CHILD {
+        ask_about_getppid();
+        CHECK_ERRNO(syscall(SYS_getppid), ENOSYS);
+    }
+    pid_t pid = traced_child(filtered_calls);
+    PT(PTRACE_CONT, pid, 0, 0);
+    ENDED(pid, 8);
+}
+
+CASE(a_tracer_that_leaves_at_the_filters_question_lets_the_call_be_made)
+{
+    pid_t pid = traced_child(filtered_calls);
+    PT(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESECCOMP);
+    PT(PTRACE_CONT, pid, 0, 0);
+    CHECK_EQ(wait_status(pid), (SIGTRAP | PTRACE_EVENT_SECCOMP << 8) << 8 | 0x7F);
+    PT(PTRACE_DETACH, pid, 0, 0);
+    ENDED(pid, 8);
 }

@@ -76,6 +76,38 @@ CASE(clock_errors)
     CHECK_ERRNO(clock_settime(CLOCK_MONOTONIC, &time), EINVAL);
 }
 
+CASE(a_sandbox_has_a_clock_of_its_own_to_set)
+{
+    NEEDS_ROOT();
+    struct timespec was, set, now;
+    OK(clock_gettime(CLOCK_REALTIME, &was));
+    struct timeval back = { was.tv_sec, 1000000 };
+    CHECK_ERRNO(settimeofday(&back, NULL), EINVAL);
+    CHECK_ERRNO(syscall(SYS_settimeofday, 8, NULL), EFAULT);
+    IN_CHILD {
+        OK(setresuid(12345, 12345, 12345));
+        CHECK_ERRNO(clock_settime(CLOCK_REALTIME, &was), EPERM);
+    }
+    /* On the bare machine it is everybody's clock. */
+    if (!in_ramet()) return;
+    int64_t monotonic = clock_ns(CLOCK_MONOTONIC);
+    set = (struct timespec) { was.tv_sec + 86400, was.tv_nsec };
+    OK(clock_settime(CLOCK_REALTIME, &set));
+    OK(clock_gettime(CLOCK_REALTIME, &now));
+    CHECK(now.tv_sec - was.tv_sec >= 86400 && now.tv_sec - was.tv_sec < 86460);
+    OK(syscall(SYS_clock_gettime, CLOCK_REALTIME, &now));
+    CHECK(now.tv_sec - was.tv_sec >= 86400 && now.tv_sec - was.tv_sec < 86460);
+    CHECK(time(NULL) - was.tv_sec >= 86400);
+    CHECK(clock_ns(CLOCK_MONOTONIC) - monotonic < 60000000000LL);
+    write_file("f", "");
+    struct stat status;
+    OK(stat("f", &status));
+    CHECK(status.st_mtime >= set.tv_sec);
+    back.tv_usec = 0;
+    OK(settimeofday(&back, NULL));
+    CHECK(time(NULL) - was.tv_sec < 60);
+}
+
 CASE(cpu_clocks_count_work_and_not_sleep)
 {
     int64_t before = clock_ns(CLOCK_PROCESS_CPUTIME_ID);

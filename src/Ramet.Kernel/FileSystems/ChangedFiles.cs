@@ -79,6 +79,7 @@ public static class ChangedFiles
                 var changed = overlay.GetChanged(node);
                 if (at.Added) Take(name, changed ?? overlay.GetImageInode(node), FileChange.Added, added: true);
                 else if (changed is TmpfsDirectory directory) TakeDirectory(name, node, directory);
+                else if (changed is TmpfsFile file && kernel.HostNames.IsOnlyRefreshed(kernel, file)) continue;
                 else if (changed is not null) found.Add(new ChangedFile($"{at.Path}/{name}", FileChange.Modified, changed));
                 else if (IsDirectory(kernel.Image.GetNode(node).Mode)) waiting.Push((node, null, $"{at.Path}/{name}", false));
             }

@@ -38,6 +38,9 @@ public sealed partial class TmpfsFile : TmpfsInode
     /// <summary>Open descriptions that may write: such a file cannot be executed.</summary>
     internal int Writers { get; set; }
 
+    /// <summary>Open descriptions that only read.</summary>
+    internal int Readers { get; set; }
+
     /// <summary>Address spaces that run it as their program: such a file cannot be opened for writing.</summary>
     internal int Executors { get; set; }
 

@@ -21,9 +21,6 @@ public abstract partial class FileDescription
     /// <summary>File offset in bytes.</summary>
     public long Offset { get; set; }
 
-    /// <summary>fcntl(2) F_SETOWN: the process, or negated the process group, that SIGIO and SIGURG go to; 0: nobody.</summary>
-    public int SignalOwner { get; set; }
-
     /// <summary>What is open: for fstat and /proc/self/fd. Anonymous objects (pipes, epoll) have inodes as well.</summary>
     public Inode Inode { get; protected set; } = null!;
 
@@ -54,6 +51,12 @@ public abstract partial class FileDescription
     {
         if (--_references != 0) return;
         LeaveEpollSets(kernel);
+        if (Signals is not null)
+        {
+            Signals.Detach();
+            DirectoryNotification.Find(this)?.End();
+        }
+
         if (Dentry is not null && (Flags & OpenFlags.O_PATH) == 0) kernel.Watches.OnFile(Dentry, Inode!, CanWrite ? InotifyMask.IN_CLOSE_WRITE : InotifyMask.IN_CLOSE_NOWRITE);
         if (_counted) kernel.Mounts.OpenFiles--;
         Inode?.Locks?.ReleaseOwnedBy(this);

@@ -12,6 +12,9 @@ public sealed partial class FileLockList
     /// <summary>Those who wait for a lock to go.</summary>
     public WaitQueue Waiters { get; private set; } = new();
 
+    /// <summary>Leases (fcntl(2) F_SETLEASE); null: there was never one.</summary>
+    internal List<FileLease>? Leases { get; set; }
+
     /// <summary>Locks that are held.</summary>
     internal IReadOnlyList<FileLock> Held => _locks;
 
@@ -74,6 +77,7 @@ public sealed partial class FileLockList
     {
         Clear(owner, isFlock: false, 0, long.MaxValue);
         Clear(owner, isFlock: true, 0, long.MaxValue);
+        if (Leases?.RemoveAll(lease => lease.Holder == owner) > 0) Waiters.Wake();
     }
 }
 

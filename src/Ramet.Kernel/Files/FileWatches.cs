@@ -60,7 +60,11 @@ internal sealed partial class FileWatches
     {
         if (inode.Watches is null) return;
         OnInode(inode, why);
-        while (inode.Watches is { Count: > 0 } left) left[^1].Owner.Remove(left[^1]);
+        while (inode.Watches is { Count: > 0 } left)
+        {
+            if (left[^1] is DirectoryNotification notification) notification.End();
+            else left[^1].Owner.Remove(left[^1]);
+        }
     }
 
     private static void Tell(Inode inode, InotifyMask what, uint cookie, string name, bool unlinked)
@@ -71,16 +75,23 @@ internal sealed partial class FileWatches
             var watch = watches[i];
             if ((watch.Mask & what & (InotifyMask.IN_ALL_EVENTS | InotifyMask.IN_UNMOUNT)) == 0) continue;
             if (unlinked && (watch.Mask & InotifyMask.IN_EXCL_UNLINK) != 0) continue;
+            if (watch is DirectoryNotification notification)
+            {
+                notification.Tell();
+                continue;
+            }
+
             watch.Owner.Add(watch.Descriptor, what, cookie, name);
             if ((watch.Mask & InotifyMask.IN_ONESHOT) != 0) watch.Owner.Remove(watch);
         }
     }
 }
 
-/// <summary>A watch of one file by one inotify instance. It holds the inode.</summary>
+/// <summary>A watch of one file by one inotify instance, or by fcntl(2) F_NOTIFY. It holds the inode.</summary>
 [Saved]
-internal sealed partial class InotifyWatch
+internal partial class InotifyWatch
 {
+    /// <summary>The instance; null for F_NOTIFY.</summary>
     public Inotify Owner { get; set; } = null!;
 
     public Inode Inode { get; set; } = null!;

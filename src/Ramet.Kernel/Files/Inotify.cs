@@ -41,6 +41,9 @@ public sealed partial class Inotify : FileDescription
     public override WaitQueue? PollQueue => _queue;
 
     /// <inheritdoc/>
+    internal override bool SupportsAsync => true;
+
+    /// <inheritdoc/>
     public override PollEvents Poll() => _events.Count > 0 ? Readiness.In : PollEvents.None;
 
     /// <summary>inotify_add_watch(2) of an inode: its watch descriptor. EEXIST, ENOSPC.</summary>

@@ -23,6 +23,7 @@ public sealed partial class RegularFileDescription : FileDescription
         Flags = flags;
         file.AddUse();
         if (CanWrite) file.Writers++;
+        else if (CanRead) file.Readers++;
     }
 
     /// <summary>The file.</summary>
@@ -157,6 +158,7 @@ public sealed partial class RegularFileDescription : FileDescription
     protected override void OnClose(Kernel kernel)
     {
         if (CanWrite) _file.Writers--;
+        else if (CanRead) _file.Readers--;
         _file.DropUse();
     }
 

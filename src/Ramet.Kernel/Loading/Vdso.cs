@@ -90,6 +90,7 @@ public sealed partial class Vdso : MemoryObject
         var clock = _kernel.Machine.ReadTscClock();
         long offset = _kernel.MonotonicOffset;
         if (neverBack && clock is { } reading) offset += Math.Max(0, VvarPage.MonotonicAt(page, reading.Tsc) - (reading.MonotonicNanoseconds + offset));
+        if (clock is { } real) clock = real with { RealtimeNanoseconds = real.RealtimeNanoseconds + _kernel.RealtimeOffset };
         VvarPage.Write(page, clock, offset, _kernel.Generation);
     }
 }

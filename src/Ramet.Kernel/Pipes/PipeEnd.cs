@@ -42,6 +42,9 @@ public sealed partial class PipeEnd : FileDescription
     /// <inheritdoc/>
     public override WaitQueue? PollQueue => Pipe.Queue;
 
+    /// <inheritdoc/>
+    internal override bool SupportsAsync => true;
+
     /// <summary>Makes a pipe: its end for reading and its end for writing.</summary>
     public static (PipeEnd Reader, PipeEnd Writer) CreatePair(Kernel kernel, OpenFlags flags, PosixThread? creator)
     {

@@ -27,6 +27,12 @@ public sealed partial class PosixThread
     /// <summary>Its system call was looked at by the tracer and is yet to be made.</summary>
     internal bool SyscallHeld { get; set; }
 
+    /// <summary>The call that is held will not be made (PTRACE_SYSEMU).</summary>
+    internal bool SyscallEmulated { get; set; }
+
+    /// <summary>The call is held because a filter wants the tracer to decide: what it left is looked at once more, and then made.</summary>
+    internal bool FilterAsked { get; set; }
+
     /// <summary>Wait status of exit(2), while the end is held up by the tracer.</summary>
     internal int PendingExitStatus { get; set; }
 

@@ -22,6 +22,8 @@ internal static class SeccompGate
     public static bool Admit(PosixThread thread)
     {
         int number = thread.SyscallNumber;
+        bool asked = thread.FilterAsked;
+        thread.FilterAsked = false;
         if (thread.SeccompMode == Strict)
         {
             if ((SyscallNumber)number is SyscallNumber.read or SyscallNumber.write or SyscallNumber.exit or SyscallNumber.rt_sigreturn) return true;
@@ -48,6 +50,10 @@ internal static class SeccompGate
             case SeccompAction.Error:
                 // MAX_ERRNO.
                 thread.Registers.Rax = (ulong)-(long)Math.Min(detail, 4095);
+                return false;
+            case SeccompAction.Trace when asked:
+                return true;
+            case SeccompAction.Trace when Tracing.TraceStops.HoldForFilter(thread, detail):
                 return false;
             case SeccompAction.Trace or SeccompAction.UserNotification:
                 // Nobody traces or listens.

@@ -43,7 +43,7 @@ internal abstract partial class ConnectionSocket
     {
         if (Urgent is { Offset: 0 } && !ReadsUrgentInline && Received.Bytes > 1) Received.Consume(kernel, 1);
         Urgent = new UrgentMark { Offset = Received.Bytes - 1, Value = Received.LastByte };
-        kernel.SendToOwner(SignalOwner, Signal.SIGURG);
+        Signals?.SendUrgent();
         _queue.Wake(PollEvents.POLLPRI);
     }
 

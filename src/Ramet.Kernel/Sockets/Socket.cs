@@ -51,6 +51,9 @@ public abstract partial class Socket : FileDescription
     /// <inheritdoc/>
     public override WaitQueue? PollQueue => _queue;
 
+    /// <inheritdoc/>
+    internal override bool SupportsAsync => true;
+
     /// <summary>bind(2).</summary>
     internal abstract Errno Bind(PosixThread thread, ReadOnlySpan<byte> address);
 

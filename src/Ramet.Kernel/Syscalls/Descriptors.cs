@@ -26,7 +26,7 @@ internal static class Descriptors
         return DuplicateTo(thread, fd, newFd, (flags & OpenFlags.O_CLOEXEC) != 0);
     }
 
-    [Syscall(SyscallNumber.fcntl, Missing = "leases, F_NOTIFY, F_SETSIG, O_ASYNC is kept and sends no SIGIO")]
+    [Syscall(SyscallNumber.fcntl)]
     internal static SyscallResult Fcntl(PosixThread thread, int fd, FcntlCommand command, ulong argument)
     {
         if (thread.Files.Get(fd) is not { } description) return Errno.EBADF;
@@ -50,7 +50,7 @@ internal static class Descriptors
             case FcntlCommand.F_GETFL:
                 return (int)description.Flags;
             case FcntlCommand.F_SETFL:
-                return SetFlags(thread, description, (OpenFlags)argument);
+                return SetFlags(thread, description, (OpenFlags)argument, fd);
             case FcntlCommand.F_GETLK:
             case FcntlCommand.F_SETLK:
             case FcntlCommand.F_SETLKW:
@@ -59,19 +59,20 @@ internal static class Descriptors
             case FcntlCommand.F_OFD_SETLKW:
                 return FileLocks.Fcntl(thread, description, command, new UserAddress(argument));
             case FcntlCommand.F_SETOWN:
-                description.SignalOwner = (int)argument;
-                return 0;
+                return SetOwner(thread, description, (int)argument);
             case FcntlCommand.F_GETOWN:
                 // A negative value, a process group, would look like an error: the C library asks by F_GETOWN_EX.
-                return description.SignalOwner;
+                return GetOwner(description);
             case FcntlCommand.F_SETOWN_EX:
                 return SetOwner(thread, description, new UserAddress(argument));
             case FcntlCommand.F_GETOWN_EX:
                 return GetOwner(thread, description, new UserAddress(argument));
             case FcntlCommand.F_GETSIG:
-                return 0;
+                return description.Signals?.SignalNumber ?? 0;
             case FcntlCommand.F_SETSIG:
-                return argument == 0 ? 0 : Errno.EINVAL;
+                if (argument > Signals.Signal.SIGRTMAX) return Errno.EINVAL;
+                description.GetSignals(thread.Kernel).SignalNumber = (int)argument;
+                return 0;
             case FcntlCommand.F_GETPIPE_SZ:
                 return description.GetPipeSize();
             case FcntlCommand.F_SETPIPE_SZ:
@@ -81,10 +82,11 @@ internal static class Descriptors
             case FcntlCommand.F_ADD_SEALS:
                 return description.AddSeals((FileSeals)argument);
             case FcntlCommand.F_NOTIFY:
-                // No events: ends what was asked for before, which is nothing.
-                return (argument & 0x7FFF_FFFF) == 0 ? 0 : Errno.EINVAL;
+                return DirectoryNotification.Set(thread, description, fd, (DirectoryNotifyMask)argument);
+            case FcntlCommand.F_SETLEASE:
+                return FileLeases.Set(thread, description, fd, (FileLockType)argument);
             case FcntlCommand.F_GETLEASE:
-                return (int)FileLockType.F_UNLCK;
+                return (int)FileLeases.Get(description);
             default:
                 return Errno.EINVAL;
         }
@@ -93,7 +95,7 @@ internal static class Descriptors
     [Syscall(SyscallNumber.ioctl)]
     internal static SyscallResult Ioctl(PosixThread thread, int fd, uint request, ulong argument)
     {
-        const uint FIONCLEX = 0x5450, FIOCLEX = 0x5451, FIONBIO = 0x5421, FIOASYNC = 0x5452;
+        const uint FIONCLEX = 0x5450, FIOCLEX = 0x5451, FIONBIO = 0x5421, FIOASYNC = 0x5452, FIOSETOWN = 0x8901, SIOCSPGRP = 0x8902, FIOGETOWN = 0x8903, SIOCGPGRP = 0x8904;
         if (thread.Files.Get(fd) is not { } description || (description.Flags & OpenFlags.O_PATH) != 0) return Errno.EBADF;
         switch (request)
         {
@@ -106,8 +108,13 @@ internal static class Descriptors
             case FIONBIO or FIOASYNC:
                 if (!thread.Memory.User.TryRead(new UserAddress(argument), out int on)) return Errno.EFAULT;
                 var flag = request == FIONBIO ? OpenFlags.O_NONBLOCK : OpenFlags.O_ASYNC;
-                description.Flags = on != 0 ? description.Flags | flag : description.Flags & ~flag;
-                return 0;
+                var flags = on != 0 ? description.Flags | flag : description.Flags & ~flag;
+                if (request == FIOASYNC && flags != description.Flags && !description.SupportsAsync) return Errno.ENOTTY;
+                return SetFlags(thread, description, flags, fd);
+            case FIOSETOWN or SIOCSPGRP when description is Sockets.Socket:
+                return thread.Memory.User.TryRead(new UserAddress(argument), out int owner) ? SetOwner(thread, description, owner) : Errno.EFAULT;
+            case FIOGETOWN or SIOCGPGRP when description is Sockets.Socket:
+                return thread.Memory.User.TryWrite(new UserAddress(argument), GetOwner(description)) ? 0 : Errno.EFAULT;
             case >= 0x8910 and <= 0x8971 when description is Sockets.Socket:
                 return Sockets.InterfaceIoctls.Handle(thread, request, new UserAddress(argument));
             default:
@@ -127,6 +134,7 @@ internal static class Descriptors
         error = Permissions.Check(thread, dentry.Inode, AccessMode.W_OK);
         if (error == Errno.None) error = dentry.Inode.CheckWritable();
         if (error == Errno.None) error = CheckLength(thread, dentry.Inode, length);
+        if (error == Errno.None && FileLeases.Break(thread, dentry.Inode, forWrite: true, nonBlocking: false) is { } waits) return waits;
         if (error == Errno.None) error = dentry.Inode.Truncate(thread, length);
         if (error == Errno.None) thread.Kernel.Watches.OnFile(dentry, dentry.Inode, InotifyMask.IN_MODIFY);
         return error;
@@ -210,26 +218,44 @@ internal static class Descriptors
         return error;
     }
 
-    private static SyscallResult SetFlags(PosixThread thread, FileDescription description, OpenFlags flags)
+    private static SyscallResult SetFlags(PosixThread thread, FileDescription description, OpenFlags flags, int fd)
     {
         bool noAtime = (flags & OpenFlags.O_NOATIME) != 0 && (description.Flags & OpenFlags.O_NOATIME) == 0;
         if (noAtime && !Permissions.IsOwner(thread, description.Inode)) return Errno.EPERM;
+        if (!description.SupportsAsync) flags = (flags & ~OpenFlags.O_ASYNC) | (description.Flags & OpenFlags.O_ASYNC);
+        bool async = (flags & OpenFlags.O_ASYNC) != 0;
+        if (async != ((description.Flags & OpenFlags.O_ASYNC) != 0))
+        {
+            var signals = description.GetSignals(thread.Kernel);
+
+            // A terminal without an owner gets one (drivers/tty/tty_io.c); of all else the owner is set by hand.
+            if (async && signals.Owner == 0 && description is Terminals.TerminalDescription) signals.SetOwner(thread, FileOwnerType.F_OWNER_PID, thread.Process.Pid);
+            signals.SetAsync(async, fd);
+        }
+
         description.Flags = (description.Flags & ~Settable) | (flags & Settable);
         return 0;
     }
 
+    private static SyscallResult SetOwner(PosixThread thread, FileDescription description, int owner)
+    {
+        if (owner == int.MinValue) return Errno.EINVAL;
+        return description.GetSignals(thread.Kernel).SetOwner(thread, owner < 0 ? FileOwnerType.F_OWNER_PGRP : FileOwnerType.F_OWNER_PID, Math.Abs(owner));
+    }
+
+    private static int GetOwner(FileDescription description) =>
+        description.Signals is not { } signals ? 0 : signals.OwnerType == FileOwnerType.F_OWNER_PGRP ? -signals.Owner : signals.Owner;
+
     private static SyscallResult SetOwner(PosixThread thread, FileDescription description, UserAddress address)
     {
         if (!thread.Memory.User.TryRead(address, out FileOwner owner)) return Errno.EFAULT;
-        if (owner.type is < 0 or > 2 || owner.pid < 0) return Errno.EINVAL;
-        description.SignalOwner = owner.type == 2 ? -owner.pid : owner.pid;
-        return 0;
+        if (owner.type is < 0 or > 2) return Errno.EINVAL;
+        return owner.pid < 0 ? Errno.ESRCH : description.GetSignals(thread.Kernel).SetOwner(thread, (FileOwnerType)owner.type, owner.pid);
     }
 
     private static SyscallResult GetOwner(PosixThread thread, FileDescription description, UserAddress address)
     {
-        int owner = description.SignalOwner;
-        var value = new FileOwner { type = owner < 0 ? 2 : 1, pid = Math.Abs(owner) };
+        var value = new FileOwner { type = (int)(description.Signals?.OwnerType ?? FileOwnerType.F_OWNER_TID), pid = description.Signals?.Owner ?? 0 };
         return thread.Memory.User.TryWrite(address, value) ? 0 : Errno.EFAULT;
     }
 

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Ramet.Kernel.Files;
+using Ramet.Kernel.FileSystems;
 using Ramet.Kernel.Memory;
 using Ramet.Kernel.Pipes;
 using Ramet.Kernel.Processes;
@@ -129,7 +130,13 @@ internal static class OpenClose
         var inode = dentry.Inode;
         var error = CheckOpen(thread, dentry, flags, created);
         if (error != Errno.None) return error;
+        if (inode.Locks?.Leases is { Count: > 0 } && (flags & OpenFlags.O_PATH) == 0
+            && FileLeases.Break(thread, inode, (flags & OpenFlags.O_ACCMODE) != OpenFlags.O_RDONLY || (flags & OpenFlags.O_TRUNC) != 0, (flags & OpenFlags.O_NONBLOCK) != 0) is { } waits)
+        {
+            return waits;
+        }
 
+        if (HostNameFiles.MayBe(dentry)) thread.Kernel.HostNames.Refresh(thread.Kernel, dentry);
         FileDescription? description = null;
         if ((flags & OpenFlags.O_PATH) != 0)
         {

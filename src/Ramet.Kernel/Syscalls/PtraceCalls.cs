@@ -18,7 +18,7 @@ internal static class PtraceCalls
     private const ulong UserSize = 912;
     private const ulong DebugRegisters = 848;
 
-    [Syscall(SyscallNumber.ptrace, Missing = "hardware watchpoints (debuggers watch by single steps), PTRACE_SYSEMU, PTRACE_O_TRACESECCOMP")]
+    [Syscall(SyscallNumber.ptrace, Missing = "hardware watchpoints (debuggers watch by single steps)")]
     internal static SyscallResult Ptrace(PosixThread thread, TraceRequest request, int pid, UserAddress addr, ulong data)
     {
         if (request == TraceRequest.PTRACE_TRACEME) return TraceMe(thread);
@@ -75,7 +75,7 @@ internal static class PtraceCalls
         return 0;
     }
 
-    private static bool IsPossible(TraceOptions options) => (options & ~(TraceOptions.All & ~TraceOptions.PTRACE_O_TRACESECCOMP)) == 0;
+    private static bool IsPossible(TraceOptions options) => (options & ~TraceOptions.All) == 0;
 
     /// <summary>Requests that a stopped thread serves.</summary>
     private static SyscallResult Serve(PosixThread thread, PosixThread target, ThreadTrace trace, TraceRequest request, UserAddress addr, ulong data)
@@ -92,7 +92,7 @@ internal static class PtraceCalls
                 return PeekUser(thread, target, addr.Value, address);
             case TraceRequest.PTRACE_POKEUSER:
                 return PokeUser(target, addr.Value, data);
-            case TraceRequest.PTRACE_CONT or TraceRequest.PTRACE_SYSCALL or TraceRequest.PTRACE_SINGLESTEP:
+            case TraceRequest.PTRACE_CONT or TraceRequest.PTRACE_SYSCALL or TraceRequest.PTRACE_SINGLESTEP or TraceRequest.PTRACE_SYSEMU or TraceRequest.PTRACE_SYSEMU_SINGLESTEP:
                 return Resume(target, request, data);
             case TraceRequest.PTRACE_DETACH:
                 if (data > Signal.SIGRTMAX) return Errno.EIO;
@@ -144,10 +144,10 @@ internal static class PtraceCalls
         var mode = request switch
         {
             TraceRequest.PTRACE_SYSCALL => TraceMode.Syscall,
-            TraceRequest.PTRACE_SINGLESTEP => TraceMode.SingleStep,
+            TraceRequest.PTRACE_SINGLESTEP or TraceRequest.PTRACE_SYSEMU_SINGLESTEP => TraceMode.SingleStep,
             _ => TraceMode.Continue,
         };
-        TraceStops.Resume(target, mode, (int)signal);
+        TraceStops.Resume(target, mode, (int)signal, request is TraceRequest.PTRACE_SYSEMU or TraceRequest.PTRACE_SYSEMU_SINGLESTEP);
         return 0;
     }
 

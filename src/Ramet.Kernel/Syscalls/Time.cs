@@ -27,12 +27,23 @@ internal static class TimeCalls
         return res.IsNull || thread.Memory.User.TryWrite(res, new Timespec { tv_nsec = 1 }) ? 0 : Errno.EFAULT;
     }
 
-    [Syscall(SyscallNumber.clock_settime, Missing = "clocks cannot be set (EPERM)")]
+    [Syscall(SyscallNumber.clock_settime, Missing = "timers that wait for a time of day already are not moved")]
     internal static SyscallResult ClockSettime(PosixThread thread, ClockId clockid, UserAddress tp)
     {
         if (clockid != ClockId.CLOCK_REALTIME) return Errno.EINVAL;
         if (!thread.Memory.User.TryRead(tp, out Timespec time)) return Errno.EFAULT;
-        return PollingTimeout.TryConvert(time, out _) ? Errno.EPERM : Errno.EINVAL;
+        return PollingTimeout.TryConvert(time, out long nanoseconds) ? SetClock(thread, nanoseconds) : Errno.EINVAL;
+    }
+
+    /// <summary>Sets the sandbox's own clock. EINVAL: before the start of the machine, or after what fits (kernel/time/timekeeping.c). EPERM.</summary>
+    private static Errno SetClock(PosixThread thread, long time)
+    {
+        // Thirty years before the end, so that a machine may stay up as long (TIME_SETTOD_SEC_MAX).
+        const long Latest = long.MaxValue - (30L * 365 * 24 * 3600 * NanosecondsPerSecond);
+        if (time > Latest || time < thread.Kernel.MonotonicNow) return Errno.EINVAL;
+        if (!thread.Credentials.HasCapability(Capability.CAP_SYS_TIME)) return Errno.EPERM;
+        thread.Kernel.SetRealtime(time);
+        return Errno.None;
     }
 
     [Syscall(SyscallNumber.gettimeofday)]
@@ -43,8 +54,16 @@ internal static class TimeCalls
         return tz.IsNull || thread.Memory.User.TryWrite(tz, default(TimeZoneStructure)) ? 0 : Errno.EFAULT;
     }
 
-    [Syscall(SyscallNumber.settimeofday, Missing = "clocks cannot be set (EPERM)")]
-    internal static SyscallResult Settimeofday(PosixThread thread, UserAddress tv, UserAddress tz) => Errno.EPERM;
+    [Syscall(SyscallNumber.settimeofday, Missing = "timers that wait for a time of day already are not moved; the time zone is not kept")]
+    internal static SyscallResult Settimeofday(PosixThread thread, UserAddress tv, UserAddress tz)
+    {
+        Timeval time = default;
+        if (!tv.IsNull && !thread.Memory.User.TryRead(tv, out time)) return Errno.EFAULT;
+        if (!tz.IsNull && !thread.Memory.User.TryRead(tz, out TimeZoneStructure _)) return Errno.EFAULT;
+        if (tv.IsNull) return thread.Credentials.HasCapability(Capability.CAP_SYS_TIME) ? 0 : Errno.EPERM;
+        if (time.tv_usec is < 0 or >= 1_000_000) return Errno.EINVAL;
+        return PollingTimeout.TryConvert(time, out long nanoseconds) ? SetClock(thread, nanoseconds) : Errno.EINVAL;
+    }
 
     [Syscall(SyscallNumber.time)]
     internal static SyscallResult Time(PosixThread thread, UserAddress tloc)

@@ -31,6 +31,9 @@ public sealed partial class TerminalDescription : FileDescription
     /// <inheritdoc/>
     public override WaitQueue? PollQueue => Terminal.Queue;
 
+    /// <inheritdoc/>
+    internal override bool SupportsAsync => true;
+
     private bool IsDead => _generation != Terminal.Generation;
 
     /// <inheritdoc/>

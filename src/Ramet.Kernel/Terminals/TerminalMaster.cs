@@ -29,6 +29,9 @@ public sealed partial class TerminalMaster : FileDescription
     /// <inheritdoc/>
     public override WaitQueue? PollQueue => Terminal.MasterQueue;
 
+    /// <inheritdoc/>
+    internal override bool SupportsAsync => true;
+
     private bool HasStatus => Terminal.PacketMode && Terminal.PacketStatus != 0;
 
     /// <inheritdoc/>

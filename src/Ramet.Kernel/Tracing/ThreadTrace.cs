@@ -29,6 +29,9 @@ internal sealed partial class ThreadTrace
 
     public TraceMode Mode { get; set; }
 
+    /// <summary>PTRACE_SYSEMU: the next system call stops the thread and is not made.</summary>
+    public bool Emulates { get; set; }
+
     public TraceStop Stop { get; set; }
 
     /// <summary>The wait status of the stop without its low byte: a signal, or SIGTRAP with an event.</summary>

@@ -93,17 +93,31 @@ internal static class TraceStops
     /// <summary>A system call is about to be made. False when the thread stopped.</summary>
     public static bool MayBegin(PosixThread thread)
     {
-        if (thread.Trace!.Mode != TraceMode.Syscall) return true;
+        var trace = thread.Trace!;
+        if (trace.Mode != TraceMode.Syscall && !trace.Emulates) return true;
         // As programs see it: the number is in orig_rax only.
         ulong number = thread.Registers.Rax;
         thread.Registers.Rax = unchecked((ulong)-(long)Errno.ENOSYS);
         if (EnterSyscall(thread, TraceStop.SyscallEntry, 1))
         {
             thread.SyscallHeld = true;
+            thread.SyscallEmulated = trace.Emulates;
             return false;
         }
 
         thread.Registers.Rax = number;
+        return true;
+    }
+
+    /// <summary>A filter says that the tracer decides on the call (SECCOMP_RET_TRACE). False when nobody does; else the thread has stopped, and the call is held.</summary>
+    public static bool HoldForFilter(PosixThread thread, uint detail)
+    {
+        if (thread.Trace is not { } trace || !trace.Has(TraceOptions.PTRACE_O_TRACESECCOMP)) return false;
+        thread.Registers.Rax = unchecked((ulong)-(long)Errno.ENOSYS);
+        int code = Signal.SIGTRAP | (TraceEvent.Seccomp << 8);
+        if (!Enter(thread, TraceStop.Event, code, Trap(thread, code), detail)) return false;
+        thread.SyscallHeld = true;
+        thread.FilterAsked = true;
         return true;
     }
 
@@ -174,10 +188,11 @@ internal static class TraceStops
     }
 
     /// <summary>The tracer lets the thread go on.</summary>
-    public static void Resume(PosixThread thread, TraceMode mode, int signal)
+    public static void Resume(PosixThread thread, TraceMode mode, int signal, bool emulates = false)
     {
         var trace = thread.Trace!;
         trace.Mode = mode;
+        trace.Emulates = emulates;
         if (trace.HoldsSignal) trace.Injected = signal;
         else if (signal != 0 && trace.Stop is TraceStop.SyscallEntry or TraceStop.SyscallExit) thread.SendSignal(Choose(trace, signal));
         thread.LeaveTraceStop();
