@@ -66,6 +66,32 @@ public sealed class ForkSafetyTests
         parent.WaitFor("ready\n{65} {66}\n");
     }
 
+    [Fact]
+    public async Task Each_fork_finds_itself_under_its_own_name()
+    {
+        using var parent = await Session.StartAsync("""
+            import os, socket, sys
+            def look():
+                name = socket.gethostname()
+                text = open("/etc/hosts").read()
+                own = [line for line in text.splitlines() if line.startswith("127.0.1.1")]
+                print(socket.gethostbyname(name), own == ["127.0.1.1\t" + name], open("/etc/hostname").read() == name + "\n", "10.1.2.3\tother" in text, flush=True)
+            look()
+            open("/etc/hosts", "a").write("10.1.2.3\tother\n")
+            for line in sys.stdin:
+                look()
+            """);
+        parent.WaitFor("127.0.1.1 True True False\n");
+        parent.Send("look\n");
+        parent.WaitFor("127.0.1.1 True True False\n127.0.1.1 True True True\n");
+        using var child = parent.Branch();
+        child.Send("look\n");
+        child.WaitFor("127.0.1.1 True True True\n");
+        using var grandchild = child.Branch();
+        grandchild.Send("look\n");
+        grandchild.WaitFor("127.0.1.1 True True True\n");
+    }
+
     private static async Task CheckAsync(string name, int forks, string code, int values)
     {
         var template = await TestData.Engine.Templates.EnsureAsync(name, cancellationToken: TestContext.Current.CancellationToken);

@@ -278,3 +278,82 @@ CASE(mount_errors)
     CHECK_ERRNO(setns(1000, 0), EBADF);
     CHECK(!mounts_contain("no-such-type"));
 }
+
+static char *namespace_of(const char *process, const char *kind)
+{
+    static char target[64];
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%s/ns/%s", process, kind);
+    ssize_t length = OK(readlink(path, target, sizeof target - 1));
+    target[length] = 0;
+    return target;
+}
+
+CASE(proc_names_the_namespaces)
+{
+    static const char *const kinds[] = { "ipc", "mnt", "net", "pid", "pid_for_children", "user", "uts" };
+    for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
+        char path[64], prefix[64];
+        struct stat link;
+        snprintf(path, sizeof path, "/proc/self/ns/%s", kinds[i]);
+        snprintf(prefix, sizeof prefix, "%.3s", kinds[i]);
+        char *name = namespace_of("self", kinds[i]);
+        CHECK(strncmp(name, prefix, 3) == 0);
+        OK(stat(path, &link));
+        CHECK(S_ISREG(link.st_mode));
+        CHECK_EQ(strtoull(strchr(name, '[') + 1, NULL, 10), link.st_ino);
+    }
+    CHECK_ERRNO(readlink("/proc/self/ns/other", (char[8]) { 0 }, 8), ENOENT);
+    char parent[64];
+    snprintf(parent, sizeof parent, "%s", namespace_of("self", "mnt"));
+    IN_CHILD CHECK_STR(namespace_of("self", "mnt"), parent);
+}
+
+CASE(a_namespace_can_be_left_and_entered_again)
+{
+    NEEDS_ROOT();
+    IN_CHILD {
+        char outside[64];
+        snprintf(outside, sizeof outside, "%s", namespace_of("self", "uts"));
+        int names = OK(open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC)), mounts = OK(open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC));
+        struct utsname before, now;
+        OK(uname(&before));
+        if (unshare(CLONE_NEWUTS | CLONE_NEWNS) != 0) SKIP("no namespaces here");
+        OK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+        CHECK(strcmp(namespace_of("self", "uts"), outside) != 0);
+        OK(sethostname("inside", 6));
+        OK(mkdir("m", 0755));
+        char place[PATH_MAX];
+        CHECK(getcwd(place, sizeof place) != NULL);
+        OK(mount("none", "m", "tmpfs", 0, NULL));
+        write_file("m/inside", "x");
+        CHECK_ERRNO(setns(names, CLONE_NEWNS), EINVAL);
+        OK(setns(names, CLONE_NEWUTS));
+        OK(uname(&now));
+        CHECK_STR(now.nodename, before.nodename);
+        CHECK_STR(namespace_of("self", "uts"), outside);
+        OK(setns(mounts, 0));
+        CHECK(strcmp(getcwd(now.nodename, sizeof now.nodename), "/") == 0);
+        OK(chdir(place));
+        CHECK_ERRNO(access("m/inside", F_OK), ENOENT);
+        int fds[2];
+        OK(pipe(fds));
+        CHECK_ERRNO(setns(fds[0], 0), EINVAL);
+        CHECK_ERRNO(setns(-1, 0), EBADF);
+        OK(setresuid(12345, 12345, 12345));
+        CHECK_ERRNO(setns(names, CLONE_NEWUTS), EPERM);
+    }
+}
+
+CASE(mount_flags_may_begin_with_the_magic_of_old)
+{
+    NEEDS_ROOT();
+    IN_CHILD {
+        own_mounts();
+        OK(mkdir("from", 0755));
+        OK(mkdir("to", 0755));
+        write_file("from/f", "x");
+        OK(mount("from", "to", NULL, MS_MGC_VAL | MS_BIND | MS_REC | MS_SILENT, NULL));
+        CHECK_STR(read_file("to/f"), "x");
+    }
+}

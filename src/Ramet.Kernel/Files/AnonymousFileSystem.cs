@@ -31,6 +31,7 @@ internal sealed partial class AnonymousFileSystems
 {
     private const long PipeFsMagic = 0x50495045;
     private const long SockFsMagic = 0x534F434B;
+    private const long NsFsMagic = 0x6E736673;
     private const long AnonInodeFsMagic = 0x09041934;
 
     private Dictionary<string, AnonymousFileSystem> _byName = [];
@@ -46,6 +47,7 @@ internal sealed partial class AnonymousFileSystems
         {
             "pipe" => ("pipefs", PipeFsMagic),
             "socket" => ("sockfs", SockFsMagic),
+            "nsfs" => ("nsfs", NsFsMagic),
             _ => ("anon_inodefs", AnonInodeFsMagic),
         };
         if (!_byName.TryGetValue(name, out var found)) _byName[name] = found = new AnonymousFileSystem(kernel, name, magic) { DeviceId = kernel.Mounts.AllocateDeviceId() };

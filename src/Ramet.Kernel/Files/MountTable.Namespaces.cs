@@ -13,6 +13,9 @@ public sealed partial class MountTable
 
     private int _nextNamespaceId = 1;
 
+    /// <summary>A number for a namespace of any kind.</summary>
+    internal int NextNamespaceId() => _nextNamespaceId++;
+
     /// <summary>
     /// Gives a thread that shares its root and working directory with nobody a namespace of its own (CLONE_NEWNS). ENOSPC when there are too many.
     /// </summary>

@@ -38,7 +38,7 @@ public sealed partial class MountTable
     /// <summary>File systems that are not mounted but hold memfds, O_TMPFILE ...; see <see cref="TmpfsFileSystem"/>.</summary>
     internal TmpfsFileSystem SharedMemory => _sharedMemory ??= new TmpfsFileSystem(_kernel, "tmpfs") { DeviceId = AllocateDeviceId() };
 
-    private Mount Anonymous => _anonymous ??= new Mount(0, SharedMemory, SharedMemory.Root, MountFlags.None, "none") { IsAnonymous = true };
+    internal Mount Anonymous => _anonymous ??= new Mount(0, SharedMemory, SharedMemory.Root, MountFlags.None, "none") { IsAnonymous = true };
 
     /// <summary>A number for st_dev.</summary>
     public ulong AllocateDeviceId() => DeviceNumber.Make(0, _nextDevice++);

@@ -54,7 +54,7 @@ public static class ProgramLoader
             var error = opener.OpenExecutable(line.Interpreter, out var next);
             if (error != Errno.None || next is null)
             {
-                reason = $"{path}: its interpreter {line.Interpreter} cannot be executed";
+                reason = $"{path}: its interpreter {line.Interpreter} {Missing(error)}";
                 return error;
             }
 
@@ -63,6 +63,8 @@ public static class ProgramLoader
 
         return PrepareElf(file, path, arguments, opener, out plan, out reason);
     }
+
+    private static string Missing(Errno error) => error is Errno.ENOENT or Errno.ENOTDIR ? "does not exist" : $"cannot be executed ({error})";
 
     private static Errno PrepareElf(IProgramFile file, string path, ProgramArguments arguments, IProgramOpener opener, out ProgramPlan? plan, out string reason)
     {
@@ -80,7 +82,7 @@ public static class ProgramLoader
             error = opener.OpenExecutable(name, out var interpreterFile);
             if (error != Errno.None || interpreterFile is null)
             {
-                reason = $"{path}: its interpreter {name} cannot be executed";
+                reason = $"{path}: its interpreter {name} {Missing(error)}";
                 return error;
             }
 

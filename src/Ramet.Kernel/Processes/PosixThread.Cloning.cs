@@ -36,7 +36,7 @@ public sealed partial class PosixThread
         child.Memory = memory;
         child.Files = (flags & CloneFlags.CLONE_FILES) != 0 ? Files.Share() : Files.Clone(process.ResourceLimits);
         child.FileSystem = fileSystem;
-        child.Uts = (flags & CloneFlags.CLONE_NEWUTS) != 0 ? Uts.Clone() : Uts;
+        child.Uts = (flags & CloneFlags.CLONE_NEWUTS) != 0 ? Uts.Clone(Kernel.Mounts.NextNamespaceId()) : Uts;
         child.Credentials = Credentials;
         child.Name = Name;
         child.Registers = Registers;
@@ -97,7 +97,7 @@ public sealed partial class PosixThread
             Files = own;
         }
 
-        if ((flags & CloneFlags.CLONE_NEWUTS) != 0) Uts = Uts.Clone();
+        if ((flags & CloneFlags.CLONE_NEWUTS) != 0) Uts = Uts.Clone(Kernel.Mounts.NextNamespaceId());
         return Errno.None;
     }
 

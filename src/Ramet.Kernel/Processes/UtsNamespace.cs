@@ -12,6 +12,9 @@ public sealed partial class UtsNamespace
     /// <summary>NIS domain name (setdomainname(2)).</summary>
     public string DomainName { get; set; } = "(none)";
 
+    /// <summary>Its number, in the names of /proc/[pid]/ns/uts; 0: the first one.</summary>
+    internal int Id { get; private set; }
+
     /// <summary>A copy, for CLONE_NEWUTS.</summary>
-    public UtsNamespace Clone() => new() { HostName = HostName, DomainName = DomainName };
+    internal UtsNamespace Clone(int id) => new() { Id = id, HostName = HostName, DomainName = DomainName };
 }

@@ -98,10 +98,11 @@ internal static class Cloning
         return error != Errno.None ? error : thread.Unshare(flags);
     }
 
-    [Syscall(SyscallNumber.setns, Missing = "always EPERM: namespaces cannot be entered from outside")]
+    [Syscall(SyscallNumber.setns, Missing = "by the descriptor of a process (EPERM)")]
     internal static SyscallResult SetNs(PosixThread thread, int fd, CloneFlags type)
     {
         if (thread.Files.Get(fd) is not { } description) return Errno.EBADF;
+        if (description is FileSystems.Proc.NamespaceDescription space) return space.Enter(thread, type);
         return description is PidFd ? Errno.EPERM : Errno.EINVAL;
     }
 

@@ -15,6 +15,10 @@ internal static class Mounting
     internal static SyscallResult Mount(PosixThread thread, UserPath source, UserPath target, UserPath type, MountFlags flags, UserAddress data)
     {
         const MountFlags Propagation = MountFlags.MS_PRIVATE | MountFlags.MS_SLAVE | MountFlags.MS_SHARED | MountFlags.MS_UNBINDABLE;
+
+        // What flags began with before Linux 2.4; bubblewrap still says it.
+        const uint Magic = 0xC0ED_0000, MagicMask = 0xFFFF_0000;
+        if (((uint)flags & MagicMask) == Magic) flags = (MountFlags)((uint)flags & ~MagicMask);
         if (!thread.Credentials.HasCapability(Capability.CAP_SYS_ADMIN)) return Errno.EPERM;
         var error = PathArguments.Resolve(thread, PathArguments.CurrentDirectory, target, WalkFlags.None, out var place);
         if (error != Errno.None) return error;

@@ -158,6 +158,7 @@ internal sealed partial class PosixTimer : ProgramTimer
     private ulong _value;
     private PosixThread? _target;
     private long _overrun;
+    private long _deliveredOverrun;
 
     private PosixTimer()
     {
@@ -184,8 +185,8 @@ internal sealed partial class PosixTimer : ProgramTimer
     /// <summary>The clock that it was made with.</summary>
     public ClockId Clock { get; private set; }
 
-    /// <summary>Expirations since its signal was queued that found it still queued (timer_getoverrun(2)).</summary>
-    public int Overrun => (int)Math.Min(_overrun, int.MaxValue);
+    /// <summary>Expirations between the one that its last signal to be delivered told of and the delivery (timer_getoverrun(2)).</summary>
+    public int Overrun => Clamp(IsPending ? _deliveredOverrun : _overrun);
 
     /// <summary>timer_create(2) without a sigevent: si_value is the id.</summary>
     public void UseIdAsValue() => _value = (uint)Id;
@@ -200,19 +201,25 @@ internal sealed partial class PosixTimer : ProgramTimer
     private protected override void OnExpired(long missed)
     {
         if (_signal == 0) return;
-        var pending = _target is null ? Process.Pending : _target.Pending;
-        if ((pending.Mask & Signals.Signal.Bit(_signal)) != 0)
+        if (IsPending)
         {
             _overrun += missed + 1;
-            pending.SetTimerOverrun(_signal, Id, Overrun);
+            Pending.SetTimerOverrun(_signal, Id, Clamp(_overrun));
             return;
         }
 
+        _deliveredOverrun = _overrun;
         _overrun = missed;
-        var info = new Signals.SignalInfo { Signal = _signal, Code = Signals.SignalInfo.SI_TIMER, Pid = Id, Uid = Overrun, Value = _value };
+        var info = new Signals.SignalInfo { Signal = _signal, Code = Signals.SignalInfo.SI_TIMER, Pid = Id, Uid = Clamp(missed), Value = _value };
         if (_target is null) Process.SendSignal(info);
         else _target.SendSignal(info);
     }
+
+    private Signals.PendingSignals Pending => _target is null ? Process.Pending : _target.Pending;
+
+    private bool IsPending => _signal != 0 && (Pending.Mask & Signals.Signal.Bit(_signal)) != 0;
+
+    private static int Clamp(long count) => (int)Math.Min(count, int.MaxValue);
 }
 
 /// <summary>CPU time up to this moment.</summary>

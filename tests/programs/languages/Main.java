@@ -111,6 +111,8 @@ public class Main {
             java.net.http.HttpResponse.BodyHandlers.ofString())).collect(Collectors.toList());
         for (int n = 0; n < 20; n++) check(answers.get(n).get().body().equals(String.valueOf(n)), "answer");
         server.stop(0);
+        var self = InetAddress.getLocalHost();
+        check(self.isLoopbackAddress() && InetAddress.getByName(self.getHostName()).equals(self), "local host");
         System.out.println("outside ok");
     }
 

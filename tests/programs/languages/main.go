@@ -145,6 +145,11 @@ func web() {
 	if !errors.Is(err, syscall.ECONNREFUSED) {
 		panic(err)
 	}
+	self, err := os.Hostname()
+	check(err)
+	found, err := net.LookupHost(self)
+	check(err)
+	expect(found[0], "127.0.1.1", "own name")
 	addresses, err := net.LookupHost("localhost")
 	check(err)
 	if len(addresses) == 0 {

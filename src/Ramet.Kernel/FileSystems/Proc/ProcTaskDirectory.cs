@@ -38,7 +38,7 @@ internal sealed partial class ProcTaskDirectory : PseudoDirectory
         if (Task.FindProcess(Kernel) is null) return Errno.ENOENT;
         foreach (var (name, type) in TaskFiles.Tree.Children("")) Add(entries, Child(name), name, type);
         foreach (string name in TaskFiles.MagicLinks) Add(entries, Child(name), name, DirectoryEntryType.DT_LNK);
-        foreach (string name in (string[])["fd", "fdinfo"]) Add(entries, Child(name), name, DirectoryEntryType.DT_DIR);
+        foreach (string name in (string[])["fd", "fdinfo", "ns"]) Add(entries, Child(name), name, DirectoryEntryType.DT_DIR);
         if (Task.Tid == 0) Add(entries, Child("task"), "task", DirectoryEntryType.DT_DIR);
         return Errno.None;
     }

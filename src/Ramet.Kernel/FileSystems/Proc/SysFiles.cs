@@ -24,6 +24,7 @@ internal static class SysFiles
         [Node + "has_memory"] = "0",
         [Node + "has_normal_memory"] = "0",
         [Node + "node0/distance"] = "10",
+        [Node + "node0/numastat"] = "numa_hit 0\nnuma_miss 0\nnuma_foreign 0\ninterleave_hit 0\nlocal_node 0\nother_node 0",
         ["kernel/mm/transparent_hugepage/enabled"] = "always madvise [never]",
         ["kernel/mm/transparent_hugepage/defrag"] = "always defer defer+madvise madvise [never]",
         ["kernel/mm/transparent_hugepage/hpage_pmd_size"] = "2097152",

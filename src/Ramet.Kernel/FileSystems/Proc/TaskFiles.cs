@@ -42,6 +42,8 @@ internal static class TaskFiles
                 return new ProcPlaceLink(fileSystem, task, path, name);
             case "fd" or "fdinfo":
                 return new ProcDescriptorDirectory(fileSystem, task, path, name == "fdinfo");
+            case "ns":
+                return new ProcNamespaceDirectory(fileSystem, task, path);
             case "mem":
                 return new ProcMemoryFile(fileSystem, task, path);
             case "task" when task.Tid == 0:
