@@ -33,5 +33,11 @@ public sealed class ShellTests(Programs programs)
     public void Tmux_less_and_vim_run_in_a_terminal() => programs.Check("terminal", ["tmux", "less", "vi"]);
 
     [Fact]
+    public void Bubblewrap_boxes_programs_in() => programs.Check("bubblewrap", bare: null);
+
+    [Fact]
+    public void Libnuma_finds_one_node_with_all_virtual_CPUs() => programs.Check("numa", bare: null);
+
+    [Fact]
     public void Git_works_on_a_repository_of_1000_files() => programs.Check("git", ["git"]);
 }
