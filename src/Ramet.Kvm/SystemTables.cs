@@ -19,7 +19,12 @@ internal static class SystemTables
         MapWindow(ram, GuestLayout.SyscallPage, Present | User | Accessed);
         MapWindow(ram, GuestLayout.FaultPage, Present | Accessed);
         for (var i = 0; i < GuestLayout.MaxVcpus; i++)
+        {
             MapWindow(ram, GuestLayout.VcpuPage(i), Present | Writable | Accessed | Dirty | NoExecute);
+            var entry = (int)(GuestLayout.DoorbellPage(i) - GuestLayout.Window >> 12);
+            Entry(ram, GuestLayout.WindowTable, entry) = GuestLayout.SyscallPage | Present | User | Accessed;
+            Entry(ram, GuestLayout.WindowTable, entry + 1) = GuestLayout.Mailbox(i) | Present | Writable | User | Accessed | Dirty | NoExecute;
+        }
         WriteDescriptors(ram.Slice((int)GuestLayout.Descriptors, 4096));
         GuestStub.WriteSyscallPage(ram.Slice((int)GuestLayout.SyscallPage, 4096));
         GuestStub.WriteFaultPage(ram.Slice((int)GuestLayout.FaultPage, 4096));
