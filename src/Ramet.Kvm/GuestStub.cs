@@ -36,6 +36,8 @@ internal static class GuestStub
         Doorbell.CopyTo(page[GuestLayout.DoorbellOffset..]);
     }
 
+    internal static bool HasDoorbell(ReadOnlySpan<byte> page) => page.Slice(GuestLayout.DoorbellOffset, Doorbell.Length).SequenceEqual(Doorbell);
+
     internal static void WriteFaultPage(Span<byte> page)
     {
         page.Fill(Int3);

@@ -20,6 +20,9 @@ public sealed unsafe partial class VirtualCpu
     {
         if (_usesDoorbell)
             return true;
+        // Memory that an older version has saved has another stub.
+        if (!SystemTables.HasDoorbell(_memory.GetSpan(0, (int)GuestLayout.ReservedSize), Index))
+            return false;
         var buffer = stackalloc byte[8 + sizeof(KvmMsr)];
         *(ulong*)buffer = 1;
         *(KvmMsr*)(buffer + 8) = new KvmMsr(KvmAbi.MSR_LSTAR, GuestLayout.DoorbellPage(Index) + GuestLayout.DoorbellOffset);
