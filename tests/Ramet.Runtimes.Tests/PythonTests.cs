@@ -30,4 +30,21 @@ public class PythonTests(RametCli ramet)
         Assert.True(outcome.ExitCode == 0, outcome.Output + outcome.Error);
         Assert.EndsWith("Tests result: SUCCESS\n", outcome.Output, StringComparison.Ordinal);
     }
+
+    /// <summary>The whole suite, a dozen modules to a sandbox.</summary>
+    [Fact]
+    public void All_of_CPythons_regression_suite_passes_as_on_the_bare_machine()
+    {
+        Assert.SkipUnless(Environment.GetEnvironmentVariable("RAMET_TEST_LONG") == "1", "An hour: with RAMET_TEST_LONG=1 only.");
+        string[] modules = [.. File.ReadAllLines(Path.Combine(ramet.Root, "tests", "programs", "cpython", "modules.txt")).Where(line => line.Length > 0)];
+        Assert.True(modules.Length > 400, $"modules.txt has {modules.Length} modules.");
+        var problems = new List<string>();
+        foreach (string[] some in modules.Chunk(12))
+        {
+            var outcome = ramet.Run("python-full", "cpython", ["-m", "8G", "--cpus", "2"], ["python3", "suite.py", "check", .. some], TimeSpan.FromMinutes(30));
+            if (outcome.ExitCode != 0 || !outcome.Output.EndsWith("Tests result: SUCCESS\n", StringComparison.Ordinal)) problems.Add(outcome.Output + outcome.Error);
+        }
+
+        Assert.Empty(problems);
+    }
 }

@@ -45,13 +45,20 @@ public sealed class RametCli
     /// </summary>
     internal Outcome Run(string image, string programs, params string[] command) => Run(image, programs, [], command);
 
-    internal Outcome Run(string image, string programs, string[] options, string[] command)
+    internal Outcome Run(string image, string programs, string[] options, string[] command) => Run(image, programs, options, command, TimeSpan.FromMinutes(4));
+
+    internal Outcome Run(string image, string programs, string[] options, string[] command, TimeSpan limit)
     {
         EnsureImage(image);
         using var files = new MemoryStream();
         TarFile.CreateFromDirectory(Path.Combine(Root, "tests", "programs", programs), files, includeBaseDirectory: false);
         return Start(
-            ["run", "--image", image, "-m", "2G", "-t", "4m", .. options, "--", "sh", "-c", "mkdir /work && cd /work && tar -x && exec \"$@\" </dev/null", "sh", .. command], files.ToArray());
+            [
+                "run", "--image", image, "-t", $"{(int)limit.TotalSeconds}s", .. options.Contains("-m") ? options : ["-m", "2G", .. options],
+                "--", "sh", "-c", "mkdir /work && cd /work && tar -x && exec \"$@\" </dev/null", "sh", .. command,
+            ],
+            files.ToArray(),
+            limit + TimeSpan.FromMinutes(1));
     }
 
     /// <summary>Runs a command on this machine, in the directory of its program files.</summary>

@@ -40,8 +40,9 @@ internal static class TimeCalls
     {
         // Thirty years before the end, so that a machine may stay up as long (TIME_SETTOD_SEC_MAX).
         const long Latest = long.MaxValue - (30L * 365 * 24 * 3600 * NanosecondsPerSecond);
-        if (time > Latest || time < thread.Kernel.MonotonicNow) return Errno.EINVAL;
+        if (time > Latest) return Errno.EINVAL;
         if (!thread.Credentials.HasCapability(Capability.CAP_SYS_TIME)) return Errno.EPERM;
+        if (time < thread.Kernel.MonotonicNow) return Errno.EINVAL;
         thread.Kernel.SetRealtime(time);
         return Errno.None;
     }
