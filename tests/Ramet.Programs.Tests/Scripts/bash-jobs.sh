@@ -1,8 +1,8 @@
 # image: shell
 # Job control: background jobs, %-names, fg, bg, stopped jobs, wait, process groups of their own.
 set -m
-sleep 0.3 & first=$!
-sleep 0.1 & second=$!
+sleep 1.6 & first=$!
+sleep 0.8 & second=$!
 jobs -p | wc -l
 wait %2; echo "second: $?"
 kill -0 $first && echo "first runs"
