@@ -193,4 +193,44 @@ public sealed class BranchTests
         Assert.Throws<SandboxException>(() => sandbox.Sandbox.Capture());
         Assert.Throws<SandboxException>(sandbox.Sandbox.Pause);
     }
+
+    [Fact]
+    public async Task Signals_about_files_reach_the_programs_of_a_branch()
+    {
+        // Asked for before the capture, told of after it: readiness of a pipe, a lease, a directory; and a namespace is held open.
+        using var parent = await Session.StartAsync("""
+            import fcntl, os, signal, sys
+            wanted = [signal.SIGRTMIN + 1, signal.SIGRTMIN + 2, signal.SIGRTMIN + 3]
+            signal.pthread_sigmask(signal.SIG_BLOCK, wanted)
+            reader, writer = os.pipe()
+            fcntl.fcntl(reader, fcntl.F_SETOWN, os.getpid())
+            fcntl.fcntl(reader, fcntl.F_SETSIG, wanted[0])
+            fcntl.fcntl(reader, fcntl.F_SETFL, os.O_ASYNC)
+            open("/tmp/leased", "w").close()
+            leased = os.open("/tmp/leased", os.O_RDONLY)
+            fcntl.fcntl(leased, fcntl.F_SETSIG, wanted[1])
+            fcntl.fcntl(leased, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+            os.mkdir("/tmp/watched")
+            watched = os.open("/tmp/watched", os.O_RDONLY)
+            fcntl.fcntl(watched, fcntl.F_SETSIG, wanted[2])
+            fcntl.fcntl(watched, fcntl.F_NOTIFY, fcntl.DN_CREATE)
+            namespace = os.open("/proc/self/ns/mnt", os.O_RDONLY)
+            print("ready", flush=True)
+            for line in sys.stdin:
+                os.write(writer, b"x")
+                try:
+                    os.open("/tmp/leased", os.O_WRONLY | os.O_NONBLOCK)
+                except BlockingIOError:
+                    pass
+                open("/tmp/watched/file", "w").close()
+                got = [signal.sigtimedwait(wanted, 10) for _ in wanted]
+                print(sorted(info.si_signo - signal.SIGRTMIN for info in got), os.fstat(namespace).st_ino == os.stat("/proc/self/ns/mnt").st_ino, flush=True)
+            """);
+        parent.WaitFor("ready\n");
+        using var branch = parent.Branch();
+        branch.Send("go\n");
+        branch.WaitFor("[1, 2, 3] True\n");
+        parent.Send("go\n");
+        parent.WaitFor("ready\n[1, 2, 3] True\n");
+    }
 }
