@@ -13,28 +13,34 @@ public sealed unsafe partial class KvmGuestMemory
     private MemoryDelta? _delta;
 
     /// <summary>
+    /// How many bytes a copy of what differs from the template will take, and a little more, since the guest may run and go on writing: for <see cref="BeginCapture"/>.
+    /// </summary>
+    /// <param name="isUsed">Whether anybody needs what a page (by guest-physical address) holds.</param>
+    public ulong EstimateCapture(Func<ulong, bool> isUsed)
+    {
+        var (ranges, _) = FindRangesToCapture(whole: false, isUsed);
+        var now = ranges.Length == 0 ? 0 : ranges[^1].Offset + ranges[^1].Length;
+        return now + Math.Min(now / 4, MostSlack) + LeastSlack;
+    }
+
+    /// <summary>
     /// Begins a copy of all pages that differ, or may differ, from the template: makes room for it. The guest may run. How long it has to stand still afterwards depends on what it has written, whatever
     /// the size of RAM.
     /// </summary>
+    /// <param name="expected">Bytes that it will take; 0: no room is made in advance.</param>
+    /// <param name="isUsed">Whether anybody needs what a page (by guest-physical address) holds; asked while no vCPU runs. Other pages are left out, and read as anything afterwards.</param>
     /// <param name="whole">All pages that are not zero, the template's too.</param>
     /// <exception cref="HostException">The host has no memory for the copy.</exception>
-    public MemoryCapture BeginCapture(bool whole = false)
-    {
-        if (whole)
-            return new MemoryCapture(this, whole, 0);
-        // The guest goes on writing: a little more than it takes now.
-        var (ranges, _) = FindRangesToCapture(whole);
-        var now = ranges.Length == 0 ? 0 : ranges[^1].Offset + ranges[^1].Length;
-        return new MemoryCapture(this, whole, now + Math.Min(now / 4, MostSlack) + LeastSlack);
-    }
+    public MemoryCapture BeginCapture(ulong expected, Func<ulong, bool> isUsed, bool whole = false) => new(this, whole, expected, isUsed);
 
     /// <summary>What a copy has to hold, and the size of RAM. The guest may run: then it is an estimate.</summary>
-    internal (DeltaRange[] Ranges, ulong Size) FindRangesToCapture(bool whole)
+    internal (DeltaRange[] Ranges, ulong Size) FindRangesToCapture(bool whole, Func<ulong, bool> isUsed)
     {
         var size = Size;
         var pages = whole ? FindUsedPages(size) : FindPrivatePages(size);
         if (_delta is { } inherited && !whole)
             pages = Join(pages, inherited.Ranges);
+        pages = OnlyUsed(pages, isUsed);
         CloseGaps(pages);
         var ranges = new DeltaRange[pages.Count];
         ulong offset = 0;
@@ -76,6 +82,20 @@ public sealed unsafe partial class KvmGuestMemory
                 Add(found, page, PageSize);
         }
         return found;
+    }
+
+    private List<(ulong Address, ulong Length)> OnlyUsed(List<(ulong Address, ulong Length)> ranges, Func<ulong, bool> isUsed)
+    {
+        var used = new List<(ulong Address, ulong Length)>(ranges.Count);
+        foreach (var (address, length) in ranges)
+        {
+            for (var page = address; page < address + length; page += PageSize)
+            {
+                if (page < ReservedSize || isUsed(page))
+                    Add(used, page, PageSize);
+            }
+        }
+        return used;
     }
 
     private static List<(ulong Address, ulong Length)> Join(List<(ulong Address, ulong Length)> pages, IReadOnlyList<DeltaRange> inherited)

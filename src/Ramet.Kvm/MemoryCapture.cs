@@ -12,6 +12,7 @@ public sealed unsafe class MemoryCapture : IDisposable
 
     private readonly KvmGuestMemory _memory;
     private readonly bool _whole;
+    private readonly Func<ulong, bool> _isUsed;
     private readonly FileDescriptor _file;
     private readonly MemoryMapping? _room;
     private readonly ulong _roomLength;
@@ -23,10 +24,12 @@ public sealed unsafe class MemoryCapture : IDisposable
     /// <param name="memory">The memory.</param>
     /// <param name="whole">All pages that are not zero, the template's too; else those that differ, or may differ, from the template.</param>
     /// <param name="expected">Bytes that it is likely to take.</param>
-    internal MemoryCapture(KvmGuestMemory memory, bool whole, ulong expected)
+    /// <param name="isUsed">Which pages anybody needs.</param>
+    internal MemoryCapture(KvmGuestMemory memory, bool whole, ulong expected, Func<ulong, bool> isUsed)
     {
         _memory = memory;
         _whole = whole;
+        _isUsed = isUsed;
         _file = MemoryFile.Create("ramet-branch");
         try
         {
@@ -48,7 +51,7 @@ public sealed unsafe class MemoryCapture : IDisposable
     /// <exception cref="HostException">The host has no memory for the copy.</exception>
     public void Take()
     {
-        (_ranges, _size) = _memory.FindRangesToCapture(_whole);
+        (_ranges, _size) = _memory.FindRangesToCapture(_whole, _isUsed);
         _length = _ranges.Length == 0 ? 0 : _ranges[^1].Offset + _ranges[^1].Length;
         if (_length > _roomLength)
             _file.SetLength((long)_length);

@@ -57,7 +57,9 @@ public sealed partial class Sandbox
         lock (_capturing)
         {
             if (_disposed || _ended.IsSet) throw Ended();
-            using var memory = _machine.Memory.BeginCapture(whole);
+            ulong expected;
+            lock (_kernel.Lock) expected = whole ? 0 : _machine.Memory.EstimateCapture(_kernel.Frames.IsUsed);
+            using var memory = _machine.Memory.BeginCapture(expected, _kernel.Frames.IsUsed, whole);
             long started = HostClock.MonotonicNanoseconds;
             ReadOnlyMemory<byte> state;
             IReadOnlyList<MemoryRange> images;
@@ -119,7 +121,7 @@ public sealed partial class Sandbox
             if (!_paused) StandStill();
             try
             {
-                lock (_kernel.Lock) return _kernel.HasExited ? 0 : _machine.Memory.ReleaseUnchanged();
+                lock (_kernel.Lock) return _kernel.HasExited ? 0 : _machine.Memory.ReleaseUnchanged(_kernel.Frames.IsUsed);
             }
             finally
             {
