@@ -357,13 +357,6 @@ public sealed partial class Kernel
         process.ExitGroup(Process.KilledStatus(Signal.SIGKILL));
     }
 
-    /// <summary>A signal about a file to the process or process group that F_SETOWN named (fcntl(2)).</summary>
-    internal void SendToOwner(int owner, int signal)
-    {
-        if (owner > 0) (Processes.FindProcess(owner) ?? Processes.FindThread(owner)?.Process)?.SendSignal(signal);
-        else if (owner < 0) foreach (var process in Processes.InGroup(-owner).ToArray()) process.SendSignal(signal);
-    }
-
     /// <summary>A signal was queued: signalfds of the process may have become readable.</summary>
     internal void OnSignalQueued(Process process) => process.SignalEvents.Wake();
 }
