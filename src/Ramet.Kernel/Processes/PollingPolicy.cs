@@ -12,8 +12,8 @@ internal struct PollingPolicy
     /// <summary>So many of them in a row.</summary>
     private const int CallsInARow = 8;
 
-    /// <summary>A poller goes on for this long without a call, ns: about what two exits cost.</summary>
-    internal const long IdleTime = 100_000;
+    /// <summary>A poller goes on for this long without a call, ns: about what four exits cost: programs that wake each other exit in between.</summary>
+    internal const long IdleTime = 200_000;
 
     /// <summary>Between two looks at the clock a poller is off its processor for this long, ns: others need it.</summary>
     internal const long Descheduled = 400_000;
