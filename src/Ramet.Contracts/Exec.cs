@@ -11,7 +11,7 @@ public sealed record ExecBody
     public required string Code { get; init; }
 
     /// <summary>The language; null: Python, unless <see cref="Template"/> says otherwise.</summary>
-    [Description("The language of the code: python. Default: that of the template.")]
+    [Description("The language of the code: python or node. Default: that of the template.")]
     public string? Language { get; init; }
 
     /// <summary>The template; null: that of <see cref="Language"/>.</summary>

@@ -31,7 +31,7 @@ public sealed class BadInputTests(Daemon daemon)
     [InlineData("""{"code":"1","files":{"":"x"}}""", "path of a file")]
     [InlineData("""{"code":"1","files":{"/proc/version":"x"}}""", "/proc/version")]
     [InlineData("""{"code":"1","files":{"/usr":"x"}}""", "it is a directory")]
-    [InlineData("""{"code":"1","template":"nope"}""", "Templates: python")]
+    [InlineData("""{"code":"1","template":"nope"}""", "Templates: python, node")]
     [InlineData("""{"code":"\ud800"}""", "")]
     public async Task Bad_bodies_are_refused_with_what_is_wrong(string body, string says)
     {

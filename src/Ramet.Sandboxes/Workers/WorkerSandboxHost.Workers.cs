@@ -123,7 +123,7 @@ public sealed partial class WorkerSandboxHost
 
             try
             {
-                _ = LoadAllAsync(Start(tenant: null));
+                _ = TakeOverAsync(Start(tenant: null));
             }
             catch (SandboxException exception)
             {
@@ -155,41 +155,6 @@ public sealed partial class WorkerSandboxHost
             }
 
             worker?.Listen();
-        }
-    }
-
-    /// <summary>In order of use: the first template is the one that is asked for most.</summary>
-    private async Task LoadAllAsync(WorkerProcess worker)
-    {
-        try
-        {
-            foreach (var template in _templates.Values) await LoadAsync(worker, template).ConfigureAwait(false);
-        }
-        catch (SandboxException)
-        {
-            // Whoever needs it tries again and is told.
-        }
-    }
-
-    /// <summary>Has a worker take a template over, once. It goes on for the others when one caller has gone.</summary>
-    private static Task LoadAsync(WorkerProcess worker, Shared template)
-    {
-        string name = template.Template.Manifest.Name;
-        if (worker.Templates.TryGetValue(name, out var known)) return known.Value;
-        return worker.Templates.GetOrAdd(name, _ => new Lazy<Task>(Load)).Value;
-
-        async Task Load()
-        {
-            try
-            {
-                await worker.CallAsync(
-                    WorkerMethod.Load, template.ToArguments(), WorkerJson.Default.LoadArguments, WorkerJson.Default.JsonElement, [], CancellationToken.None).ConfigureAwait(false);
-            }
-            catch
-            {
-                worker.Templates.TryRemove(name, out Lazy<Task>? _);
-                throw;
-            }
         }
     }
 
