@@ -45,6 +45,8 @@ export function toBase64(bytes: Uint8Array): string {
 export interface CodeException {
   type: string;
   text: string;
+  /** Where it was thrown, as the language tells it. */
+  stack?: string | null;
 }
 
 /** What a value or figure looks like. */
@@ -80,7 +82,7 @@ export class RunResult {
   readonly value: string | undefined;
   /** How the last expression and open figures look. */
   readonly results: Output[];
-  /** The exception that nothing caught, where the language's runner tells it (Python). */
+  /** The exception that nothing caught, if the language's runner tells it. */
   readonly exception: CodeException | undefined;
   readonly durationMs: number;
 

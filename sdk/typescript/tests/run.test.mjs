@@ -41,6 +41,10 @@ test("names stay, the last expression is the value, and an exception leaves the 
     const failed = await sandbox.run("throw new TypeError('no')");
     assert.equal(failed.exitCode, 1);
     assert.match(failed.stderr, /TypeError: no/);
+    assert.deepEqual([failed.exception.type, failed.exception.text], ["TypeError", "no"]);
+    assert.match(failed.exception.stack, /at \[eval\]:1:7/);
+    const late = await sandbox.run("await new Promise((r) => setTimeout(r, 5)); for (;;);", { timeoutSeconds: 0.5 });
+    assert.ok(late.timedOut);
     assert.throws(() => failed.check(), /TypeError: no/);
     assert.equal((await sandbox.run("await Promise.resolve(x)")).value, "40");
   } finally {
@@ -54,7 +58,9 @@ test("a Python sandbox tells exceptions, tables and images", async () => {
     const shown = await sandbox.run("class T:\n    def _repr_html_(self): return '<b>'\n    def _repr_png_(self): return b'\\x89PNG'\nT()");
     assert.equal(shown.results[0].html, "<b>");
     assert.deepEqual([...shown.results[0].png], [0x89, 80, 78, 71]);
-    assert.deepEqual((await sandbox.run("raise ValueError('no')")).exception, { type: "ValueError", text: "no" });
+    const { type, text, stack } = (await sandbox.run("raise ValueError('no')")).exception;
+    assert.deepEqual([type, text], ["ValueError", "no"]);
+    assert.match(stack, /Traceback/);
     const late = await sandbox.run("w = 5\nwhile True: pass", { timeoutSeconds: 0.5 });
     assert.ok(late.timedOut);
     assert.equal((await sandbox.run("w")).value, "5");

@@ -41,6 +41,8 @@ class CodeException:
 
     type: str = ""
     text: str = ""
+    #: Where it was thrown, as the language tells it.
+    stack: str = ""
 
     def __str__(self) -> str:
         return f"{self.type}: {self.text}" if self.text else self.type
