@@ -149,4 +149,8 @@ public sealed record Problem
 
     /// <summary>Identifies the request in logs.</summary>
     public required string RequestId { get; init; }
+
+    /// <summary>What Linux calls the error, such as ENOENT, when a program or file of the sandbox is what cannot be used.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Errno { get; init; }
 }

@@ -12,7 +12,7 @@ public sealed record SandboxBody
     public string? Template { get; init; }
 
     /// <summary>The language; null: Python.</summary>
-    [Description("The language of its interpreter: python.")]
+    [Description("The language of its interpreter: python or node.")]
     public string? Language { get; init; }
 
     /// <summary>Memory limit in MiB; null: the server's default.</summary>

@@ -122,7 +122,7 @@ public static class RametServer
         {
             options.AddServerHeader = false;
             options.Limits.MaxRequestBodySize = (long)settings.BodyMb << 20;
-            options.Limits.MaxConcurrentConnections = options.Limits.MaxConcurrentUpgradedConnections = settings.Connections;
+            new ConnectionLimit(settings.Connections).Apply(options);
             options.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
             options.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(5);
             address.Apply(options);
