@@ -29,31 +29,26 @@ public sealed class ScaleBenchmark(Func<int, ProcessStartInfo> startPart, int fo
 
             foreach (var part in parts) Expect(part, "ready");
             var before = Memory(parts);
-            foreach (var part in parts) part.StandardInput.WriteLine("fork");
-            foreach (var part in parts) Expect(part, "forked");
+            Tell(parts, "fork", "forked");
             var forked = Memory(parts);
-            foreach (var part in parts) part.StandardInput.WriteLine("again");
-            foreach (var part in parts) Expect(part, "gone");
-            long started = HostClock.MonotonicNanoseconds;
-            foreach (var part in parts) part.StandardInput.WriteLine("run");
-            var times = new List<double>();
-            foreach (var part in parts) times.AddRange(JsonNode.Parse(Expect(part, "ran "))!.AsArray().Select(node => (double)node!));
-            double milliseconds = (HostClock.MonotonicNanoseconds - started) / 1e6;
-            var after = Memory(parts);
-            foreach (var part in parts) part.StandardInput.WriteLine("trim");
-            foreach (var part in parts) Expect(part, "trimmed");
-            var trimmed = Memory(parts);
+            Tell(parts, "again", "gone");
             var report = new Report();
-            var row = report.Times("fork_and_print_us", "each: fork + print(i*i), while all others do the same");
-            foreach (double time in times) row.Add(time);
-            report.Figure("forks", "forks alive", times.Count, "");
+            double milliseconds = RunAll(parts, report.Times("fork_and_print_us", "each: fork + print(i*i)"));
+            var after = Memory(parts);
+            Tell(parts, "trim", "trimmed");
+            var trimmed = Memory(parts);
+            Tell(parts, "again", "gone");
+            Tell(parts, "fill", "filled");
+            double pooled = RunAll(parts, report.Times("pool_and_print_us", "each: taken from a pool + print(i*i)"));
+            report.Figure("forks", "forks alive", forks, "");
             report.Figure("processes", "in processes", processes, "");
             report.Figure("total_ms", "from nothing until all have answered", milliseconds, "ms");
+            report.Figure("pooled_total_ms", "from full pools until all have answered", pooled, "ms");
             report.Figure("pss_idle_kb", "PSS of each before any code ran", (forked.Pss - before.Pss) / (double)forks, "KB");
             report.Figure("pss_ran_kb", "PSS of each right after its answer, with its share of the processes' heaps", (after.Pss - before.Pss) / (double)forks, "KB");
             report.Figure("pss_kb", "PSS of each when it waits: pages that are as the template's again are given back", (trimmed.Pss - before.Pss) / (double)forks, "KB");
             report.Figure("kernel_kb", "kernel memory of each (slab, page tables, KVM's)", (trimmed.Kernel - before.Kernel) / (double)forks, "KB");
-            report.Notes = "PSS is the sum over the processes (smaps_rollup) less what they had before the first fork; kernel memory is Slab, PageTables, SecPageTables, KernelStack and VmallocUsed of\n/proc/meminfo, of the whole machine. Every answer was checked.\n";
+            report.Notes = "PSS is the sum over the processes (smaps_rollup) less what they had before the first fork; kernel memory is Slab, PageTables, SecPageTables, KernelStack and VmallocUsed of\n/proc/meminfo, of the whole machine. As many processes work at the same time as there are processors; all forks are alive at the end. Every answer was checked.\n";
             return report;
         }
         finally
@@ -67,12 +62,42 @@ public sealed class ScaleBenchmark(Func<int, ProcessStartInfo> startPart, int fo
         }
     }
 
+    private static void Tell(IReadOnlyList<Process> parts, string what, string answer)
+    {
+        foreach (var part in parts) part.StandardInput.WriteLine(what);
+        foreach (var part in parts) Expect(part, answer);
+    }
+
+    /// <summary>Has all processes run their forks, as many at a time as there are processors. Gives milliseconds.</summary>
+    private static double RunAll(IReadOnlyList<Process> parts, Distribution row)
+    {
+        long started = HostClock.MonotonicNanoseconds;
+        var waiting = new System.Collections.Concurrent.ConcurrentQueue<Process>(parts);
+        var answers = new System.Collections.Concurrent.ConcurrentQueue<string>();
+        Parallel.For(0, Environment.ProcessorCount, _ =>
+        {
+            while (waiting.TryDequeue(out var part))
+            {
+                part.StandardInput.WriteLine("run");
+                answers.Enqueue(Expect(part, "ran "));
+            }
+        });
+        double milliseconds = (HostClock.MonotonicNanoseconds - started) / 1e6;
+        foreach (string answer in answers)
+        {
+            foreach (var time in JsonNode.Parse(answer)!.AsArray()) row.Add((double)time!);
+        }
+
+        return milliseconds;
+    }
+
     /// <summary>The part of one process: told what to do by lines on standard input.</summary>
     public static void RunPart(SandboxEngine engine, Template template, int forks, TextReader input, TextWriter output)
     {
         var live = new List<Sandbox>();
+        SandboxPool? pool = null;
         // Compiled, and the caches are warm.
-        for (int i = 0; i < 20; i++) Answer(engine, template, i).Sandbox.Dispose();
+        for (int i = 0; i < 20; i++) Answer(() => engine.Fork(template, new SandboxOptions()), i).Sandbox.Dispose();
         engine.WaitForTeardown();
         Say(output, "ready");
         while (input.ReadLine() is { } line)
@@ -81,7 +106,7 @@ public sealed class ScaleBenchmark(Func<int, ProcessStartInfo> startPart, int fo
             {
                 case "fork":
                     for (int i = 0; i < forks; i++) live.Add(engine.Fork(template, new SandboxOptions()));
-                    GC.Collect();
+                    GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
                     Say(output, "forked");
                     break;
                 case "again":
@@ -94,16 +119,22 @@ public sealed class ScaleBenchmark(Func<int, ProcessStartInfo> startPart, int fo
                     var times = new JsonArray();
                     for (int i = 0; i < forks; i++)
                     {
-                        var (sandbox, time) = Answer(engine, template, i);
+                        var (sandbox, time) = Answer(() => pool is null ? engine.Fork(template, new SandboxOptions()) : pool.Take(new SandboxOptions()), i);
                         live.Add(sandbox);
                         times.Add(Math.Round(time, 1));
                     }
 
                     Say(output, "ran " + times.ToJsonString());
                     break;
+                case "fill":
+                    pool = new SandboxPool(engine, template, new SandboxPoolOptions { Minimum = forks, Maximum = forks });
+                    pool.Fill();
+                    if (pool.Count != forks) throw new BenchmarkException($"The pool has {pool.Count} of {forks} sandboxes.");
+                    Say(output, "filled");
+                    break;
                 case "trim":
                     foreach (var sandbox in live) sandbox.Trim();
-                    GC.Collect();
+                    GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
                     Say(output, "trimmed");
                     break;
             }
@@ -111,12 +142,14 @@ public sealed class ScaleBenchmark(Func<int, ProcessStartInfo> startPart, int fo
 
         foreach (var sandbox in live) sandbox.Dispose();
         engine.WaitForTeardown();
+        pool?.Dispose();
+        engine.WaitForTeardown();
     }
 
-    private static (Sandbox Sandbox, double Microseconds) Answer(SandboxEngine engine, Template template, int number)
+    private static (Sandbox Sandbox, double Microseconds) Answer(Func<Sandbox> fork, int number)
     {
         long started = HostClock.MonotonicNanoseconds;
-        var sandbox = engine.Fork(template, new SandboxOptions());
+        var sandbox = fork();
         string answer = sandbox.RunInSession($"print({number} * {number})");
         double time = (HostClock.MonotonicNanoseconds - started) / 1000.0;
         if (answer != FormattableString.Invariant($"{(long)number * number}\n")) throw new BenchmarkException($"A wrong answer: {number} * {number} is not '{answer}'.");

@@ -121,9 +121,9 @@ public sealed partial class Kernel
     /// A kernel from its compact form. It needs no machine yet, so it can be loaded while that is being made, or long before it is wanted; <see cref="Begin"/> comes before anything else.
     /// </summary>
     /// <exception cref="StateFormatException">The bytes are damaged or of another version.</exception>
-    public static Kernel Load(KernelPorts ports, ReadOnlyMemory<byte> state, ResourceLimits? limits = null)
+    public static Kernel Load(KernelPorts ports, ReadOnlyMemory<byte> state, ResourceLimits? limits = null, StateStrings? strings = null)
     {
-        var kernel = StateSerializer.Load<Kernel>(state, ports);
+        var kernel = StateSerializer.Load<Kernel>(state, ports, strings: strings);
         if (limits is not null) kernel.SetLimits(limits);
         return kernel;
     }

@@ -252,7 +252,8 @@ public sealed partial class Kernel
             if (exit.Kind == VcpuExitKind.Syscall) thread.Registers.R11 &= ~TrapFlag;
         }
 
-        thread.IsInSyscallContext = exit.Kind == VcpuExitKind.Syscall;
+        thread.IsInSyscallContext = exit.Kind is VcpuExitKind.Syscall or VcpuExitKind.Served;
+        if (exit.Kind == VcpuExitKind.Syscall) ConsiderPolling(context);
         Serve(thread, exit);
         if (thread.State != ThreadState.Runnable && context.Current == thread) context.Current = null;
         return true;
@@ -275,7 +276,7 @@ public sealed partial class Kernel
             case VcpuExitKind.Shutdown:
                 Fail("The virtual machine stopped: " + (exit.Detail ?? "no reason given") + ".");
                 break;
-            case VcpuExitKind.Interrupted:
+            case VcpuExitKind.Interrupted or VcpuExitKind.Served:
                 break;
             default:
                 Fail("Unknown exit of a virtual CPU.");

@@ -10,6 +10,10 @@ public sealed partial class KernelStatistics
     [NotSaved]
     public long Syscalls { get; internal set; }
 
+    /// <summary>Those of them that were served without an exit, through the mailbox.</summary>
+    [NotSaved]
+    public long PostedSyscalls { get; internal set; }
+
     /// <summary>Page faults served.</summary>
     [NotSaved]
     public long PageFaults { get; internal set; }

@@ -9,12 +9,13 @@ internal static class GuestLayout
     // Guest-physical addresses.
     internal const ulong KernelPdpt = 0x1000;       // behind PML4[511]
     internal const ulong WindowDirectory = 0x2000;  // behind PDPT[510]
-    internal const ulong WindowTable = 0x3000;      // 4 KiB pages of the reserved area
+    internal const ulong WindowTable = 0x3000;      // 4 KiB pages of the reserved area, and the doorbells
     internal const ulong Descriptors = 0x4000;      // GDT at 0, IDT at IdtOffset; read-only
     internal const ulong SyscallPage = 0x5000;      // LSTAR: the one page that user code may execute
     internal const ulong FaultPage = 0x6000;        // exception entries and the invalidation stub: supervisor only
     internal const ulong VcpuPages = 0x10000;       // one per vCPU: TSS, emergency stack, ring-0 stack
     internal const ulong DirectMapDirectories = 0x50000; // 64 page directories of 2 MiB pages: RAM up to 64 GiB
+    internal const ulong Mailboxes = 0x90000;       // one page per vCPU, written by user code on paravirtual KVM
     internal const ulong ReservedSize = 0x100000;
 
     internal const int MaxVcpus = 64;
@@ -34,6 +35,10 @@ internal static class GuestLayout
 
     internal const ulong SyscallOut = Window + SyscallPage;
     internal const ulong SyscallReturn = SyscallOut + 2;
+
+    // The system-call page once more for each vCPU, its mailbox behind it: the stub finds the one by its own address.
+    internal const ulong DoorbellWindow = Window + ReservedSize;
+    internal const int DoorbellOffset = 0x40, DoorbellOutOffset = 0xD5, DoorbellAnsweredOffset = 0xDA, DoorbellEnd = 0x10E;
     internal const ulong FaultEntries = Window + FaultPage;
     internal const int FaultEntrySize = 4;
     internal const int InvalidateOffset = 0x100, DoneOffset = 0x140;
@@ -49,6 +54,11 @@ internal static class GuestLayout
     internal const int MaxInvalidationsPerEntry = 128;
 
     internal static ulong VcpuPage(int index) => VcpuPages + ((ulong)index << 12);
+
+    internal static ulong Mailbox(int index) => Mailboxes + ((ulong)index << 12);
+
+    /// <summary>Linear address of the system-call page next to a vCPU's mailbox.</summary>
+    internal static ulong DoorbellPage(int index) => DoorbellWindow + ((ulong)index << 13);
 
     internal static ulong VcpuStackTop(int index) => Window + VcpuPage(index) + StackTop;
 }

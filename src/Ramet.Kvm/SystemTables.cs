@@ -8,6 +8,8 @@ internal static class SystemTables
     private const ulong Present = 1, Writable = 2, User = 4, Accessed = 0x20, Dirty = 0x40, Large = 0x80, NoExecute = 1UL << 63;
     private const ulong TablePointer = Present | Writable | User | Accessed | Dirty;
 
+    private const ulong DoorbellCode = GuestLayout.SyscallPage | Present | User | Accessed;
+
     internal const ulong KernelPml4Entry = GuestLayout.KernelPdpt | TablePointer;
 
     /// <param name="ram">The first <see cref="GuestLayout.ReservedSize"/> bytes of RAM, all zero.</param>
@@ -19,11 +21,22 @@ internal static class SystemTables
         MapWindow(ram, GuestLayout.SyscallPage, Present | User | Accessed);
         MapWindow(ram, GuestLayout.FaultPage, Present | Accessed);
         for (var i = 0; i < GuestLayout.MaxVcpus; i++)
+        {
             MapWindow(ram, GuestLayout.VcpuPage(i), Present | Writable | Accessed | Dirty | NoExecute);
+            Entry(ram, GuestLayout.WindowTable, DoorbellEntry(i)) = DoorbellCode;
+            Entry(ram, GuestLayout.WindowTable, DoorbellEntry(i) + 1) = GuestLayout.Mailbox(i) | Present | Writable | User | Accessed | Dirty | NoExecute;
+        }
         WriteDescriptors(ram.Slice((int)GuestLayout.Descriptors, 4096));
         GuestStub.WriteSyscallPage(ram.Slice((int)GuestLayout.SyscallPage, 4096));
         GuestStub.WriteFaultPage(ram.Slice((int)GuestLayout.FaultPage, 4096));
     }
+
+    /// <summary>Whether the reserved area holds this version's doorbell for a vCPU.</summary>
+    internal static bool HasDoorbell(Span<byte> ram, int index) =>
+        (Entry(ram, GuestLayout.WindowTable, DoorbellEntry(index)) | Accessed) == DoorbellCode
+        && GuestStub.HasDoorbell(ram.Slice((int)GuestLayout.SyscallPage, 4096));
+
+    private static int DoorbellEntry(int index) => (int)(GuestLayout.DoorbellPage(index) - GuestLayout.Window >> 12);
 
     /// <summary>Makes RAM from one gibibyte boundary to the next visible in the direct map. Not-present to present: no translation to forget.</summary>
     internal static void MapGibibyte(Span<byte> ram, int gibibyte)

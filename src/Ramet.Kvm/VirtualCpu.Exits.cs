@@ -25,7 +25,7 @@ public sealed unsafe partial class VirtualCpu
         if (_run->IoDirection == KvmAbi.KVM_EXIT_IO_OUT && _run->IoSize == 1 && _run->IoCount == 1)
         {
             // RIP is at the instruction on stock KVM and behind it on paravirtual KVM.
-            if (port == GuestLayout.SyscallPort && _run->Regs.Rip is GuestLayout.SyscallOut or GuestLayout.SyscallReturn)
+            if (port == GuestLayout.SyscallPort && (_run->Regs.Rip is GuestLayout.SyscallOut or GuestLayout.SyscallReturn || TryFindDoorbell(_run->Regs.Rip)))
             {
                 exit = TakeSyscall();
                 return true;
@@ -71,6 +71,12 @@ public sealed unsafe partial class VirtualCpu
                 exit = Die("KVM_SET_VCPU_EVENTS failed");
                 return true;
             }
+        }
+        if (TryFindDoorbell(rip))
+        {
+            // On the way in, waiting, or on the way back with an answer: CloseMailbox finds out which. The kick stays for the next Run.
+            exit = TakeSyscall();
+            return true;
         }
         if (!ring0)
         {

@@ -35,7 +35,7 @@ public sealed unsafe partial class VirtualCpu
         _registers.Rflags = FixedFlags;
         _fsBase = _gsBase = 0;
         _root = root;
-        _loaded = false;
+        _loaded = _usesDoorbell = false;
         TscOffset = null;
         _inInvalidation = false;
         PrepareSystemState(_initialSregs);

@@ -115,7 +115,11 @@ public sealed unsafe partial class VirtualCpu : IVirtualCpu, IDisposable
             return exit;
         try
         {
+            if (_usesDoorbell)
+                _mailbox!.Open();
             exit = RunToExit();
+            if (_usesDoorbell)
+                exit = CloseMailbox(exit);
         }
         finally
         {

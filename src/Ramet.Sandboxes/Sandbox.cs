@@ -226,6 +226,25 @@ public sealed partial class Sandbox : IKernelHost, IDisposable
         else _engine.Threads.Run(() => Run(index));
     }
 
+    bool IKernelHost.RequestPolling(int index)
+    {
+        if (!_engine.TryReservePoller()) return false;
+        Interlocked.Increment(ref _hostThreads);
+        _engine.Threads.Run(() =>
+        {
+            try
+            {
+                _kernel.PollVcpu(index);
+            }
+            finally
+            {
+                Interlocked.Decrement(ref _hostThreads);
+                _engine.ReleasePoller();
+            }
+        });
+        return true;
+    }
+
     void IKernelHost.SetAlarm(long hostMonotonicNanoseconds) => _kernelAlarm.Set(hostMonotonicNanoseconds);
 
     void IKernelHost.OnExited()
@@ -240,12 +259,14 @@ public sealed partial class Sandbox : IKernelHost, IDisposable
     private void Run(int vcpu)
     {
         Interlocked.Increment(ref _hostThreads);
+        _engine.BeginRun();
         try
         {
             if (!_disposed) _kernel.RunVcpu(vcpu);
         }
         finally
         {
+            _engine.EndRun();
             Interlocked.Decrement(ref _hostThreads);
         }
     }

@@ -23,7 +23,7 @@ public sealed partial class SandboxEngine
     internal Sandbox Fork(Template template, SandboxOptions options, bool driven, ulong largest, bool runsSoon)
     {
         var sandbox = new Sandbox(this) { Origin = (template, template.Image), HotPages = template };
-        return GoOn(sandbox, template.State, template.Manifest.ImageRanges, options, driven, Math.Max(MemoryLimit(options with { MemoryBytes = largest }), template.Memory.Length), runsSoon);
+        return GoOn(sandbox, template.State, template.Strings, template.Manifest.ImageRanges, options, driven, Math.Max(MemoryLimit(options with { MemoryBytes = largest }), template.Memory.Length), runsSoon);
     }
 
     /// <summary>A sandbox that goes on where a snapshot was taken.</summary>
@@ -35,19 +35,19 @@ public sealed partial class SandboxEngine
     {
         options ??= snapshot.Options;
         var sandbox = new Sandbox(this) { Origin = (snapshot.Template, snapshot.Image), Base = snapshot.AddUser() };
-        return GoOn(sandbox, snapshot.State, snapshot.ImageRanges, options, driven, Math.Max(MemoryLimit(options), snapshot.Memory.Size), runsSoon: false);
+        return GoOn(sandbox, snapshot.State, snapshot.Strings, snapshot.ImageRanges, options, driven, Math.Max(MemoryLimit(options), snapshot.Memory.Size), runsSoon: false);
     }
 
     /// <summary>Gives a sandbox a machine with the memory of its template and its snapshot, and the kernel of that moment.</summary>
     private Sandbox GoOn(
-        Sandbox sandbox, ReadOnlyMemory<byte> state, IReadOnlyList<MemoryRange> imageRanges, SandboxOptions options, bool driven, ulong memoryLimit, bool runsSoon)
+        Sandbox sandbox, ReadOnlyMemory<byte> state, Kernel.State.StateStrings strings, IReadOnlyList<MemoryRange> imageRanges, SandboxOptions options, bool driven, ulong memoryLimit, bool runsSoon)
     {
         long started = HostClock.MonotonicNanoseconds;
         var (template, image) = sandbox.Origin;
         try
         {
             // The kernel's objects and the machine have nothing to do with each other until both are there.
-            var loading = Threads.Compute(() => Ramet.Kernel.Kernel.Load(sandbox.Ports(image), state, options.ToLimits()));
+            var loading = Threads.Compute(() => Ramet.Kernel.Kernel.Load(sandbox.Ports(image), state, options.ToLimits(), strings));
             var machine = VirtualMachine.Prepare(Device, new VirtualMachineOptions { MemoryLimit = memoryLimit, MaxVcpus = options.VirtualCpus });
             sandbox.Equip(machine);
             // Setting a memory slot is mostly waiting (for the host's readers of the old ones).

@@ -41,6 +41,23 @@ public sealed partial class SandboxEngine : IDisposable
 
     internal Reaper Reaper { get; }
 
+    /// <summary>Processors of the host that run guests, or poll for them.</summary>
+    private int _busyProcessors;
+
+    internal void BeginRun() => Interlocked.Increment(ref _busyProcessors);
+
+    internal void EndRun() => Interlocked.Decrement(ref _busyProcessors);
+
+    /// <summary>Takes a processor for a thread that polls, if one seems to be free: until <see cref="ReleasePoller"/>.</summary>
+    internal bool TryReservePoller()
+    {
+        if (Interlocked.Increment(ref _busyProcessors) <= Environment.ProcessorCount) return true;
+        Interlocked.Decrement(ref _busyProcessors);
+        return false;
+    }
+
+    internal void ReleasePoller() => Interlocked.Decrement(ref _busyProcessors);
+
     /// <summary>Waits until all sandboxes that were disposed are gone: their virtual machines closed, their memory given back.</summary>
     public void WaitForTeardown() => Reaper.Drain();
 

@@ -176,7 +176,7 @@ public sealed class SandboxPool : IDisposable
         var sandbox = new Sandbox(_engine) { Origin = (_template, _template.Image) };
         try
         {
-            var kernel = Kernel.Kernel.Load(sandbox.Ports(_template.Image), _template.State, _standard.ToLimits());
+            var kernel = Kernel.Kernel.Load(sandbox.Ports(_template.Image), _template.State, _standard.ToLimits(), _template.Strings);
             if (!machine.TryReset(used.Kernel.Frames.WasPageTable, kernel.PageTableRoot, _options.KeptPages)) return null;
             sandbox.Equip(machine, kernel);
             return sandbox;

@@ -38,6 +38,9 @@ public sealed class SandboxSnapshot : IDisposable
 
     internal ReadOnlyMemory<byte> State { get; }
 
+    /// <summary>Its strings, once for all that is loaded from it.</summary>
+    internal Kernel.State.StateStrings Strings { get; } = new();
+
     internal IReadOnlyList<MemoryRange> ImageRanges { get; }
 
     /// <summary>Limits of the sandbox that it was taken of.</summary>

@@ -80,6 +80,9 @@ public sealed class Template : IDisposable
     /// <summary>The frozen kernel.</summary>
     internal ReadOnlyMemory<byte> State { get; }
 
+    /// <summary>Its strings, once for all that is loaded from it.</summary>
+    internal Kernel.State.StateStrings Strings { get; } = new();
+
     /// <summary>The image below it.</summary>
     internal ImageLayer Image { get; }
 

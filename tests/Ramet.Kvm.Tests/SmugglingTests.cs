@@ -84,6 +84,7 @@ public sealed class SmugglingTests
         using var used = guest.Fork(template);
         for (var round = 0; round < 3; round++)
         {
+            Assert.True(used.Cpu.Mailbox.TryEnable());
             // RAM grows, one page table changes and one is new: the host has shadows of both.
             var behind = used.NewFrame();
             used.Map(Fresh, behind, Guest.ReadWrite);

@@ -33,7 +33,7 @@ internal static class Statistics
         var text = new StringBuilder("ramet: statistics\n");
         Line(text, "time", times);
         Line(text, "memory", $"{ByteSize.Format((long)usedMemory)} at the end, limit {ByteSize.Format((long)options.MemoryBytes)}");
-        Line(text, "system calls", Number(statistics.Syscalls));
+        Line(text, "system calls", statistics.PostedSyscalls == 0 ? Number(statistics.Syscalls) : $"{Number(statistics.Syscalls)}, {Number(statistics.PostedSyscalls)} of them without an exit");
         Line(text, "page faults", Number(statistics.PageFaults));
         Line(text, "exits", Number(statistics.Exits));
         Line(text, "signals", Number(statistics.Signals));

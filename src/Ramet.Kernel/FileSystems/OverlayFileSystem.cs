@@ -18,6 +18,13 @@ public sealed partial class OverlayFileSystem : TmpfsFileSystem
     [NotSaved]
     private Dictionary<int, WeakReference<TmpfsInode>>? _inUse;
 
+    // Files that came with a snapshot, found by their nodes: they stay.
+    [NotSaved]
+    private List<TmpfsInode>? _loaded;
+
+    [NotSaved]
+    private bool _loadedIsSorted;
+
     private OverlayFileSystem()
     {
     }
@@ -50,6 +57,7 @@ public sealed partial class OverlayFileSystem : TmpfsFileSystem
     {
         if (_changed.TryGetValue(node, out var inode)) return inode;
         if (_inUse is not null && _inUse.TryGetValue(node, out var weak) && weak.TryGetTarget(out inode)) return inode;
+        if (FindLoaded(node) is { } loaded) return loaded;
         var from = Kernel.Image.GetNode(node);
         inode = ((InodeMode)from.Mode & InodeMode.S_IFMT) switch
         {
@@ -79,7 +87,28 @@ public sealed partial class OverlayFileSystem : TmpfsFileSystem
     /// <inheritdoc/>
     internal override void OnInodeLoaded(TmpfsInode inode)
     {
-        if (inode.Node >= 0) Remember(inode);
+        if (inode.Node >= 0) (_loaded ??= []).Add(inode);
+    }
+
+    private TmpfsInode? FindLoaded(int node)
+    {
+        if (_loaded is null) return null;
+        if (!_loadedIsSorted)
+        {
+            _loaded.Sort((one, other) => one.Node.CompareTo(other.Node));
+            _loadedIsSorted = true;
+        }
+
+        var all = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_loaded);
+        int low = 0, high = all.Length;
+        while (low < high)
+        {
+            int middle = (low + high) >>> 1;
+            if (all[middle].Node < node) low = middle + 1;
+            else high = middle;
+        }
+
+        return low < all.Length && all[low].Node == node ? all[low] : null;
     }
 
     private void Remember(TmpfsInode inode)

@@ -60,6 +60,9 @@ public interface IVirtualCpu
     /// <summary>Makes the current, or else the next, <see cref="Run"/> return <see cref="VcpuExitKind.Interrupted"/> soon. Any thread, any time, also after disposal.</summary>
     void Kick();
 
+    /// <summary>How system calls are made without leaving the guest; null where that cannot be.</summary>
+    ISyscallMailbox? Mailbox => null;
+
     /// <summary>Copies the extended state (x87, SSE, AVX ...) out, in the standard XSAVE format, <see cref="CpuFeatures.XStateSize"/> bytes.</summary>
     void SaveExtendedState(Span<byte> destination);
 

@@ -28,6 +28,12 @@ public interface IKernelHost
     /// </summary>
     void RequestVcpu(int index);
 
+    /// <summary>
+    /// A program calls the kernel so often that it is worth a host processor's time to serve it without exits: let some host thread call <c>Kernel.PollVcpu</c>.
+    /// </summary>
+    /// <returns>False when no processor is to spare.</returns>
+    bool RequestPolling(int index) => false;
+
     /// <summary>Call <c>Kernel.OnAlarm</c> at this time of the host's monotonic clock (ns); replaces the earlier request. long.MaxValue: never.</summary>
     void SetAlarm(long hostMonotonicNanoseconds);
 

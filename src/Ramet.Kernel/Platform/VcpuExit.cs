@@ -9,6 +9,9 @@ public enum VcpuExitKind : byte
     /// <summary>The <c>syscall</c> instruction. RAX holds the number; RIP is after the instruction, RCX = RIP and R11 = RFLAGS as on hardware.</summary>
     Syscall,
 
+    /// <summary>A system call that was served through the mailbox while user code waited for it (<see cref="ISyscallMailbox.AnswerAndLeave"/>): registers are those behind the call, its result in RAX.</summary>
+    Served,
+
     /// <summary>#PF: <see cref="VcpuExit.Address"/> is CR2 and <see cref="VcpuExit.ErrorCode"/> the architectural error code.</summary>
     PageFault,
 

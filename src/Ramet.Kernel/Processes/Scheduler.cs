@@ -145,7 +145,7 @@ public sealed partial class Scheduler
     {
         foreach (var vcpu in Vcpus)
         {
-            if (!vcpu.InGuest || vcpu.Space != space) continue;
+            if (!vcpu.InGuest || vcpu.Space != space || vcpu.IsServed) continue;
             vcpu.Machine!.Kick();
             var spin = default(SpinWait);
             while (vcpu.InGuest) spin.SpinOnce(sleep1Threshold: -1);
@@ -226,6 +226,15 @@ internal sealed class VcpuContext(int index)
 
     /// <summary>When the current thread was last entered, for CPU time.</summary>
     public long EnteredAt;
+
+    /// <summary>A host thread polls its mailbox, or was asked to.</summary>
+    public bool IsPolled;
+
+    /// <summary>A call from its mailbox is being served: it waits in its stub, and uses no translation before it has left the guest or been told to.</summary>
+    public bool IsServed;
+
+    /// <summary>When it is worth while to poll.</summary>
+    public PollingPolicy Polling;
 
     /// <summary>Whether user code runs on it: then it holds no lock, and may use any translation.</summary>
     public bool InGuest

@@ -83,9 +83,9 @@ public ref struct StateCursor
     {
         int length = ReadLength(1);
         if (length < 0) return null;
-        if (!ReadBoolean()) return System.Text.Encoding.Latin1.GetString(Take(length));
+        if (!ReadBoolean()) return _reader.GetString(Take(length));
         if (length > Remaining / 2) throw Damaged("it ends too early");
-        return new string(MemoryMarshal.Cast<byte, char>(Take(length * 2)));
+        return _reader.GetString(MemoryMarshal.Cast<byte, char>(Take(length * 2)));
     }
 
     /// <summary>An array of values as one block.</summary>

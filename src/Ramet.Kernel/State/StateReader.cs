@@ -5,13 +5,20 @@ public sealed class StateReader
 {
     private readonly SavedTypeRegistry _registry;
     private readonly (ISavedObject Instance, int Tag)[] _objects;
+    private readonly StateStrings? _strings;
+    private readonly string[]? _known;
+    private readonly List<string>? _read;
+    private int _nextString;
     private int _count;
 
-    internal StateReader(SavedTypeRegistry registry, ReadOnlyMemory<byte> bytes, object? context, int objects)
+    internal StateReader(SavedTypeRegistry registry, ReadOnlyMemory<byte> bytes, object? context, int objects, StateStrings? strings)
     {
         _registry = registry;
         Bytes = bytes;
         Context = context;
+        _strings = strings;
+        _known = strings?.All;
+        _read = strings is null || _known is not null ? null : [];
         _objects = new (ISavedObject, int)[objects];
     }
 
@@ -28,8 +35,29 @@ public sealed class StateReader
         for (int i = 0; i < _count; i++) _registry.Load(_objects[i].Tag, _objects[i].Instance, ref cursor);
         if (_count != _objects.Length) throw cursor.Damaged($"{_objects.Length} objects were promised and {_count} came");
         if (cursor.Remaining != 0) throw cursor.Damaged($"{cursor.Remaining} bytes follow the end");
+        if (_read is not null) _strings!.Publish(_read);
         RunHooks();
         return root;
+    }
+
+    /// <summary>The next string: one that an earlier load of the same bytes has made, if there was one.</summary>
+    internal string GetString(ReadOnlySpan<byte> latin1)
+    {
+        if (_known is not null && (uint)_nextString < (uint)_known.Length) return _known[_nextString++];
+        return Add(System.Text.Encoding.Latin1.GetString(latin1));
+    }
+
+    /// <inheritdoc cref="GetString(ReadOnlySpan{byte})"/>
+    internal string GetString(ReadOnlySpan<char> characters)
+    {
+        if (_known is not null && (uint)_nextString < (uint)_known.Length) return _known[_nextString++];
+        return Add(new string(characters));
+    }
+
+    private string Add(string text)
+    {
+        _read?.Add(text);
+        return text;
     }
 
     internal object Resolve(uint id, ref StateCursor cursor)

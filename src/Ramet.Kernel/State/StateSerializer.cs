@@ -23,8 +23,9 @@ public static class StateSerializer
     /// <param name="bytes">The compact form. Fields of type ReadOnlyMemory keep slices of it, so it must not change afterwards.</param>
     /// <param name="context">What OnLoaded hooks find in <see cref="StateReader.Context"/>: the ports.</param>
     /// <param name="registry">The types; those of this assembly when null.</param>
+    /// <param name="strings">Shared by all loads of these very bytes; null: strings of its own.</param>
     /// <exception cref="StateFormatException">The bytes are damaged or of another version.</exception>
-    public static T Load<T>(ReadOnlyMemory<byte> bytes, object? context, SavedTypeRegistry? registry = null)
+    public static T Load<T>(ReadOnlyMemory<byte> bytes, object? context, SavedTypeRegistry? registry = null, StateStrings? strings = null)
         where T : class
     {
         registry ??= SavedTypes.Instance;
@@ -37,7 +38,7 @@ public static class StateSerializer
         uint objects = BinaryPrimitives.ReadUInt32LittleEndian(header[StateFormat.CountOffset..]);
         if (objects > (uint)(header.Length - StateFormat.HeaderSize) / 2)
             throw new StateFormatException($"The snapshot is damaged: it speaks of {objects} objects in {header.Length} bytes.");
-        object root = new StateReader(registry, bytes, context, (int)objects).Run();
+        object root = new StateReader(registry, bytes, context, (int)objects, strings).Run();
         return root as T ?? throw new StateFormatException($"The snapshot holds a {root.GetType().Name}, not a {typeof(T).Name}.");
     }
 
