@@ -230,6 +230,19 @@ export interface Snapshot {
   metadata: Record<string, string>;
 }
 
+/** What sandboxes are forked from: the server's, or made of a sandbox. */
+export interface Template {
+  name: string;
+  /** The language of the server's templates. */
+  language?: string;
+  /** The template below it, of the key's own. */
+  from?: string;
+  /** The id of the sandbox that it was made of. */
+  sandbox?: string;
+  created?: Date;
+  sizeBytes?: number;
+}
+
 /** A moment of a sandbox to which it can be taken back. */
 export interface Checkpoint {
   id: string;

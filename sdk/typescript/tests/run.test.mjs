@@ -25,6 +25,30 @@ test("code runs in a fork of its own, with input, arguments, environment and fil
   assert.deepEqual([...(await exec("import os; os.write(1, b'\\xff\\n')", { language: "python" })).stdoutBytes], [255, 10]);
 });
 
+test("output of a fork is told as it is printed", async () => {
+  const pieces = [], errors = [];
+  const result = await exec("console.log('é'); console.error('e'); setTimeout(() => { console.log('later'); process.exitCode = 3; }, 300)", {
+    onStdout: (text) => pieces.push([text, Date.now()]), onStderr: async (text) => errors.push(text),
+  });
+  assert.deepEqual([result.stdout, result.stderr, result.output, result.exitCode, errors.join("")], ["é\nlater\n", "e\n", "é\nlater\ne\n", 3, "e\n"]);
+  assert.ok(pieces.at(-1)[1] - pieces[0][1] > 100);
+});
+
+test("a template is made of a sandbox, listed, used and removed", async () => {
+  const sandbox = new Sandbox();
+  try {
+    await sandbox.run("const shared = 40");
+    assert.equal((await sandbox.saveTemplate("typescript-sdk")).from, "node");
+    assert.equal(String(await exec("console.log(shared + 2)", { template: "typescript-sdk" })), "42");
+    const names = (await sandbox.client.templates()).map((one) => one.name);
+    for (const name of ["python", "node", "typescript-sdk"]) assert.ok(names.includes(name), name);
+    await sandbox.client.deleteTemplate("typescript-sdk");
+    await assert.rejects(sandbox.client.deleteTemplate("typescript-sdk"), NotFoundError);
+  } finally {
+    await sandbox.close();
+  }
+});
+
 test("a batch keeps its order", async () => {
   const codes = Array.from({ length: 10 }, (_, n) => `console.log(${n} ** 2)`);
   const results = await execBatch([...codes, { code: "print(input())", language: "python", stdin: "own\n" }], { timeoutSeconds: 20 });
