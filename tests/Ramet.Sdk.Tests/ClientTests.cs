@@ -72,7 +72,8 @@ public sealed class ClientTests(Daemon daemon) : IDisposable
         await sandbox.RunAsync("x = 40");
         Assert.Equal("42", (await sandbox.RunAsync("x + 2")).Value);
         var failed = await sandbox.RunAsync("raise ValueError('no')");
-        Assert.Equal(new RunException { Type = "ValueError", Text = "no" }, failed.Exception);
+        Assert.Equal(("ValueError", "no"), (failed.Exception!.Type, failed.Exception.Text));
+        Assert.Contains("Traceback", failed.Exception.Stack, StringComparison.Ordinal);
         Assert.Contains("ValueError: no", Assert.Throws<RametCodeException>(() => failed.EnsureSuccess()).Message, StringComparison.Ordinal);
         var shown = await sandbox.RunAsync("class T:\n    def _repr_html_(self): return '<b>'\n    def _repr_png_(self): return b'\\x89PNG'\nT()");
         Assert.Equal("<b>", shown.Results[0].GetProperty("text/html").GetString());
