@@ -7,7 +7,12 @@ namespace Ramet.Cli;
 internal static class Engine
 {
     /// <summary>Opens KVM and the data directory.</summary>
-    public static SandboxEngine Open(string dataDirectory, string kvmDevice, bool largePages = false) => new(dataDirectory, kvmDevice) { UsesLargePages = largePages };
+    /// <param name="dataDirectory">Where images and templates are kept.</param>
+    /// <param name="kvmDevice">The KVM device.</param>
+    /// <param name="largePages">Whether many sandboxes will be forked: <see cref="SandboxEngine.UsesLargePages"/>.</param>
+    /// <param name="spareMachines"><see cref="SandboxEngine.SpareMachineCount"/>.</param>
+    public static SandboxEngine Open(string dataDirectory, string kvmDevice, bool largePages = false, int spareMachines = 0) =>
+        new(dataDirectory, kvmDevice) { UsesLargePages = largePages, SpareMachineCount = spareMachines };
 
     /// <summary>An image, built first if need be.</summary>
     public static ImageLayer OpenImage(SandboxEngine engine, string name, Interruption interruption) =>

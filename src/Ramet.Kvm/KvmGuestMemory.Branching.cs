@@ -8,53 +8,48 @@ public sealed unsafe partial class KvmGuestMemory
     /// <summary>A machine that starts from a delta needs one host mapping a range; more ranges than this are joined over the gaps between them.</summary>
     private const int MaxDeltaRanges = 256;
 
-    private const ulong PieceSize = 1 << 20, ParallelFrom = 2 << 20;
+    private const ulong LeastSlack = 256 << 10, MostSlack = 16 << 20;
 
     private MemoryDelta? _delta;
 
     /// <summary>
-    /// Copies all pages that differ, or may differ, from the template. No vCPU may run meanwhile; afterwards this machine goes on as it was. Takes about as long as copying
-    /// the written pages does, whatever the size of RAM.
+    /// How many bytes a copy of what differs from the template will take, and a little more, since the guest may run and go on writing: for <see cref="BeginCapture"/>.
     /// </summary>
+    /// <param name="isUsed">Whether anybody needs what a page (by guest-physical address) holds.</param>
+    public ulong EstimateCapture(Func<ulong, bool> isUsed)
+    {
+        var (ranges, _) = FindRangesToCapture(whole: false, isUsed);
+        var now = ranges.Length == 0 ? 0 : ranges[^1].Offset + ranges[^1].Length;
+        return now + Math.Min(now / 4, MostSlack) + LeastSlack;
+    }
+
+    /// <summary>
+    /// Begins a copy of all pages that differ, or may differ, from the template: makes room for it. The guest may run. How long it has to stand still afterwards depends on what it has written, whatever
+    /// the size of RAM.
+    /// </summary>
+    /// <param name="expected">Bytes that it will take; 0: no room is made in advance.</param>
+    /// <param name="isUsed">Whether anybody needs what a page (by guest-physical address) holds; asked while no vCPU runs. Other pages are left out, and read as anything afterwards.</param>
     /// <param name="whole">All pages that are not zero, the template's too.</param>
     /// <exception cref="HostException">The host has no memory for the copy.</exception>
-    public MemoryDelta CaptureDelta(bool whole = false)
+    public MemoryCapture BeginCapture(ulong expected, Func<ulong, bool> isUsed, bool whole = false) => new(this, whole, expected, isUsed);
+
+    /// <summary>What a copy has to hold, and the size of RAM. The guest may run: then it is an estimate.</summary>
+    internal (DeltaRange[] Ranges, ulong Size) FindRangesToCapture(bool whole, Func<ulong, bool> isUsed)
     {
         var size = Size;
         var pages = whole ? FindUsedPages(size) : FindPrivatePages(size);
         if (_delta is { } inherited && !whole)
             pages = Join(pages, inherited.Ranges);
+        pages = OnlyUsed(pages, isUsed);
         CloseGaps(pages);
-        var file = MemoryFile.Create("ramet-branch");
-        try
+        var ranges = new DeltaRange[pages.Count];
+        ulong offset = 0;
+        for (var i = 0; i < ranges.Length; i++)
         {
-            var ranges = new DeltaRange[pages.Count];
-            ulong offset = 0;
-            for (var i = 0; i < ranges.Length; i++)
-            {
-                ranges[i] = new DeltaRange(pages[i].Address, pages[i].Length, offset);
-                offset += pages[i].Length;
-            }
-            file.SetLength((long)offset);
-            var pieces = new List<DeltaRange>();
-            foreach (var range in ranges)
-            {
-                for (ulong done = 0; done < range.Length; done += PieceSize)
-                    pieces.Add(new DeltaRange(range.Address + done, Math.Min(range.Length - done, PieceSize), range.Offset + done));
-            }
-            // The guest stands still for as long as this takes.
-            if (offset > ParallelFrom)
-                Parallel.ForEach(pieces, piece => Write(file, piece));
-            else
-                pieces.ForEach(piece => Write(file, piece));
-            MemoryFile.Seal(file);
-            return new MemoryDelta(file, ranges, size);
+            ranges[i] = new DeltaRange(pages[i].Address, pages[i].Length, offset);
+            offset += pages[i].Length;
         }
-        catch
-        {
-            file.Dispose();
-            throw;
-        }
+        return (ranges, size);
     }
 
     /// <summary>Maps the pages of a delta copy-on-write over the template that it was captured on. Nothing may run yet.</summary>
@@ -75,9 +70,8 @@ public sealed unsafe partial class KvmGuestMemory
         _delta = delta;
     }
 
-    private void Write(FileDescriptor file, DeltaRange piece) =>
-        // SAFETY: the range is inside RAM, and stays mapped until Dispose.
-        file.WriteAllAt(new ReadOnlySpan<byte>(_base + piece.Address, (int)piece.Length), (long)piece.Offset);
+    // SAFETY: the range is one that FindRangesToCapture has given, inside RAM, and stays mapped until Dispose.
+    internal ReadOnlySpan<byte> Bytes(ulong address, int length) => new(_base + address, length);
 
     private List<(ulong Address, ulong Length)> FindUsedPages(ulong end)
     {
@@ -88,6 +82,20 @@ public sealed unsafe partial class KvmGuestMemory
                 Add(found, page, PageSize);
         }
         return found;
+    }
+
+    private List<(ulong Address, ulong Length)> OnlyUsed(List<(ulong Address, ulong Length)> ranges, Func<ulong, bool> isUsed)
+    {
+        var used = new List<(ulong Address, ulong Length)>(ranges.Count);
+        foreach (var (address, length) in ranges)
+        {
+            for (var page = address; page < address + length; page += PageSize)
+            {
+                if (page < ReservedSize || isUsed(page))
+                    Add(used, page, PageSize);
+            }
+        }
+        return used;
     }
 
     private static List<(ulong Address, ulong Length)> Join(List<(ulong Address, ulong Length)> pages, IReadOnlyList<DeltaRange> inherited)

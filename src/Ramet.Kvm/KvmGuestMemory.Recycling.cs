@@ -46,21 +46,22 @@ public sealed unsafe partial class KvmGuestMemory
     }
 
     /// <summary>
-    /// Gives back the pages that were written but hold what the template's hold: counters that went up and down again, memory that was backed in advance. Nobody sees a difference but the host. No vCPU may run
-    /// meanwhile. Returns the bytes.
+    /// Gives back the pages that were written but hold what the template's hold: counters that went up and down again, memory that was backed in advance; and those that nobody needs any more. Nobody sees a difference but the
+    /// host. No vCPU may run meanwhile. Returns the bytes.
     /// </summary>
-    public ulong ReleaseUnchanged()
+    /// <param name="isUsed">Whether anybody needs what a page (by guest-physical address) holds.</param>
+    public ulong ReleaseUnchanged(Func<ulong, bool> isUsed)
     {
         if (!CanReset || _template is not { } template)
             return 0;
         ulong released = 0;
-        foreach (var (address, length) in FindWrittenPages())
+        foreach (var (address, length) in FindPrivatePages(Size))
         {
             var end = address + length;
             for (var page = address; page < end;)
             {
                 var start = page;
-                while (page < end && template.Equals(page, new ReadOnlySpan<byte>(_base + page, PageSize)))
+                while (page < end && IsUnneeded(page))
                     page += PageSize;
                 if (page > start)
                     Drop(start, page - start);
@@ -69,6 +70,9 @@ public sealed unsafe partial class KvmGuestMemory
             }
         }
         return released;
+
+        bool IsUnneeded(ulong page) =>
+            (page >= ReservedSize && !isUsed(page)) || (page < TemplateLength && template.Equals(page, new ReadOnlySpan<byte>(_base + page, PageSize)));
     }
 
     /// <summary>Whether there is a template to go back to, and nothing else below what was written.</summary>

@@ -49,11 +49,39 @@ public sealed class MemoryTemplate : IDisposable
         }
     }
 
-    /// <summary>Whether a page holds what it held when it was frozen.</summary>
-    internal bool Equals(ulong page, ReadOnlySpan<byte> bytes)
+    /// <summary>Whether a page holds these bytes.</summary>
+    /// <param name="page">Guest-physical address below <see cref="Length"/>.</param>
+    /// <param name="bytes">As many as a page has.</param>
+    public bool Equals(ulong page, ReadOnlySpan<byte> bytes)
     {
         var contents = _contents.Value;
         return contents.Find(page).IsHole ? !bytes.ContainsAnyExcept((byte)0) : bytes.SequenceEqual(contents.File.GetSpan((long)page, bytes.Length));
+    }
+
+    /// <summary>Writes all that is not a hole to the same places of another file.</summary>
+    /// <exception cref="HostException">The host has no memory for it.</exception>
+    public void CopyTo(FileDescriptor file)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        const int piece = 1 << 20;
+        foreach (var (start, end) in DataRanges())
+        {
+            for (var at = start; at < end; at += piece)
+                file.WriteAllAt(_contents.Value.File.GetSpan(at, (int)Math.Min(piece, end - at)), at);
+        }
+    }
+
+    /// <summary>The ranges of the file that are not holes.</summary>
+    public IEnumerable<(long Start, long End)> DataRanges()
+    {
+        for (long at = 0; at < (long)Length;)
+        {
+            var data = File.SeekData(at);
+            if (data < 0)
+                yield break;
+            at = File.SeekHole(data);
+            yield return (data, at);
+        }
     }
 
     /// <inheritdoc/>

@@ -56,32 +56,37 @@ public sealed partial class Sandbox
     {
         lock (_capturing)
         {
+            if (_disposed || _ended.IsSet) throw Ended();
+            ulong expected;
+            lock (_kernel.Lock) expected = whole ? 0 : _machine.Memory.EstimateCapture(_kernel.Frames.IsUsed);
+            using var memory = _machine.Memory.BeginCapture(expected, _kernel.Frames.IsUsed, whole);
             long started = HostClock.MonotonicNanoseconds;
+            ReadOnlyMemory<byte> state;
+            IReadOnlyList<MemoryRange> images;
+            Hosting.LiveState? live;
             if (!_paused) StandStill();
             try
             {
                 lock (_kernel.Lock)
                 {
                     if (_kernel.HasExited) throw Ended();
-                    byte[] state = _kernel.Save();
-                    var memory = _machine.Memory.CaptureDelta(whole);
-                    return new SandboxSnapshot(
-                        whole ? null : Origin.Template,
-                        Origin.Image,
-                        memory,
-                        state,
-                        [.. _machine.Memory.GetAttachedImageRanges().Select(range => new MemoryRange(range.Address, range.Length))],
-                        _options with { Sink = null, Watcher = null })
-                    {
-                        Live = describe?.Invoke(),
-                        PauseNanoseconds = HostClock.MonotonicNanoseconds - started,
-                    };
+                    state = _kernel.Save();
+                    memory.Take();
+                    images = [.. _machine.Memory.GetAttachedImageRanges().Select(range => new MemoryRange(range.Address, range.Length))];
+                    live = describe?.Invoke();
                 }
             }
             finally
             {
                 if (!_paused) _kernel.Continue();
             }
+
+            long pause = HostClock.MonotonicNanoseconds - started;
+            return new SandboxSnapshot(whole ? null : Origin.Template, Origin.Image, memory.Finish(), state, images, _options with { Sink = null, Watcher = null })
+            {
+                Live = live,
+                PauseNanoseconds = pause,
+            };
         }
     }
 
@@ -116,7 +121,7 @@ public sealed partial class Sandbox
             if (!_paused) StandStill();
             try
             {
-                lock (_kernel.Lock) return _kernel.HasExited ? 0 : _machine.Memory.ReleaseUnchanged();
+                lock (_kernel.Lock) return _kernel.HasExited ? 0 : _machine.Memory.ReleaseUnchanged(_kernel.Frames.IsUsed);
             }
             finally
             {
@@ -131,7 +136,7 @@ public sealed partial class Sandbox
         if (_disposed || _ended.IsSet) throw Ended();
         _kernel.RequestStop();
         var spin = default(SpinWait);
-        while (Volatile.Read(ref _hostThreads) > 0) spin.SpinOnce();
+        while (Volatile.Read(ref _hostThreads) > 0) spin.SpinOnce(sleep1Threshold: -1);
     }
 
     private static SandboxException Ended() => new("The sandbox has ended: it cannot be paused, branched or saved any more.");

@@ -48,7 +48,8 @@ public sealed partial class SandboxEngine
         {
             // The kernel's objects and the machine have nothing to do with each other until both are there.
             var loading = Threads.Compute(() => Ramet.Kernel.Kernel.Load(sandbox.Ports(image), state, options.ToLimits(), strings));
-            var machine = VirtualMachine.Prepare(Device, new VirtualMachineOptions { MemoryLimit = memoryLimit, MaxVcpus = options.VirtualCpus });
+            var machine = Spares.TryTake(memoryLimit, options.VirtualCpus)
+                ?? VirtualMachine.Prepare(Device, new VirtualMachineOptions { MemoryLimit = memoryLimit, MaxVcpus = options.VirtualCpus });
             sandbox.Equip(machine);
             // Setting a memory slot is mostly waiting (for the host's readers of the old ones).
             var cpu = Threads.Compute(() => machine.GetVcpu(0));

@@ -21,6 +21,7 @@ public sealed partial class SandboxEngine : IDisposable
         DataDirectory = dataDirectory;
         Images = new ImageStore(dataDirectory, PythonByteCode.StoreOptions(kvmDevice));
         Reaper = new Reaper(Threads);
+        Spares = new SpareMachines(this);
     }
 
     /// <summary>The KVM device.</summary>
@@ -34,6 +35,18 @@ public sealed partial class SandboxEngine : IDisposable
 
     /// <summary>Whether images are kept in large pages where templates can use them: worth its milliseconds where many sandboxes are forked.</summary>
     public bool UsesLargePages { get; init; }
+
+    /// <summary>How many empty virtual machines stand ready for forks that are not from a pool. 0, unless set.</summary>
+    public int SpareMachineCount
+    {
+        get => Spares.Count;
+        set => Spares.Count = value;
+    }
+
+    /// <summary>Makes the empty machines that are missing now, instead of a little later.</summary>
+    public void RefillSpareMachines() => Spares.Refill();
+
+    internal SpareMachines Spares { get; }
 
     internal AlarmClock Alarms { get; } = new();
 
@@ -140,6 +153,7 @@ public sealed partial class SandboxEngine : IDisposable
     public void Dispose()
     {
         Reaper.Drain();
+        Spares.Dispose();
         Alarms.Dispose();
         Threads.Dispose();
         foreach (var layer in _layers.Values) layer.Dispose();

@@ -7,19 +7,25 @@ namespace Ramet.Sandboxes;
 
 /// <summary>
 /// Frozen memory and kernel state in one file: a header, the list of memory extents that are not zero, the state, and the extents' bytes from a page boundary on. A CRC-32C in the header covers
-/// everything behind it, so that damage is found before anything runs.
+/// everything behind it, so that damage is found before anything runs. A template that was built on another holds only the pages that differ from that one's.
 /// </summary>
 internal static class SnapshotFile
 {
-    private const ulong Magic = 0x31_54_45_4D_41_52_00_7F; // "\x7F\0RAMET1"
+    private const ulong Magic = 0x32_54_45_4D_41_52_00_7F; // "\x7F\0RAMET2"
     private const int HeaderSize = 64;
     private const int PageSize = 4096;
 
-    /// <summary>Writes a snapshot and makes it durable. Returns the bytes of memory that are not zero.</summary>
-    public static long Write(string path, MemoryTemplate memory, ReadOnlySpan<byte> state)
+    private static readonly byte[] s_zeros = new byte[PageSize];
+
+    /// <summary>Writes a snapshot and makes it durable. Returns the bytes of memory in it.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="memory">The memory.</param>
+    /// <param name="state">The kernel's state.</param>
+    /// <param name="below">Memory that will be there when it is read: only what differs from it is written. Null: all that is not zero.</param>
+    public static long Write(string path, MemoryTemplate memory, ReadOnlySpan<byte> state, MemoryTemplate? below = null)
     {
         using var mapped = new MappedFile(memory.File);
-        var extents = FindExtents(mapped);
+        var extents = FindExtents(memory, mapped, below);
         byte[] table = MemoryMarshal.AsBytes<long>(extents.SelectMany(extent => new[] { extent.Offset, extent.Length }).ToArray()).ToArray();
         long dataStart = (HeaderSize + table.Length + state.Length + PageSize - 1) & ~(long)(PageSize - 1);
         byte[] padding = new byte[dataStart - HeaderSize - table.Length - state.Length];
@@ -43,15 +49,18 @@ internal static class SnapshotFile
         BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(16), (long)memory.Length);
         BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(24), state.Length);
         BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(32), at);
-        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(40), Crc32C.Append(~0u, header.AsSpan(0, 40)));
+        BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(40), below is null ? 0 : 1);
+        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(44), Crc32C.Append(~0u, header.AsSpan(0, 44)));
         file.WriteAllAt(header, 0);
         file.Synchronize();
         return at - dataStart;
     }
 
     /// <summary>Loads a snapshot into a sealed memory file.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="below">The memory that it was written over, if there was one.</param>
     /// <exception cref="SnapshotDamagedException">The file is not what was written.</exception>
-    public static (MemoryTemplate Memory, byte[] State) Read(string path)
+    public static (MemoryTemplate Memory, byte[] State) Read(string path, MemoryTemplate? below = null)
     {
         using var mapped = MappedFile.Open(path);
         var header = mapped.Length >= HeaderSize ? mapped.GetSpan(0, HeaderSize) : throw new SnapshotDamagedException(path);
@@ -59,7 +68,8 @@ internal static class SnapshotFile
         long memoryLength = BinaryPrimitives.ReadInt64LittleEndian(header[16..]);
         long stateLength = BinaryPrimitives.ReadInt64LittleEndian(header[24..]);
         bool plausible = BinaryPrimitives.ReadUInt64LittleEndian(header) == Magic
-            && BinaryPrimitives.ReadUInt32LittleEndian(header[40..]) == Crc32C.Append(~0u, header[..40])
+            && BinaryPrimitives.ReadUInt32LittleEndian(header[44..]) == Crc32C.Append(~0u, header[..44])
+            && (BinaryPrimitives.ReadInt32LittleEndian(header[40..]) == 0 || below is not null)
             && BinaryPrimitives.ReadInt64LittleEndian(header[32..]) == mapped.Length;
         if (!plausible) throw new SnapshotDamagedException(path);
         int tableLength = count * 16;
@@ -72,6 +82,7 @@ internal static class SnapshotFile
         try
         {
             memory.SetLength(memoryLength);
+            if (BinaryPrimitives.ReadInt32LittleEndian(header[40..]) != 0) below!.CopyTo(memory);
             var table = MemoryMarshal.Cast<byte, long>(mapped.GetSpan(HeaderSize, tableLength));
             for (int i = 0; i < count; i++)
             {
@@ -92,17 +103,32 @@ internal static class SnapshotFile
         }
     }
 
-    private static List<(long Offset, long Length)> FindExtents(MappedFile memory)
+    private static List<(long Offset, long Length)> FindExtents(MemoryTemplate memory, MappedFile mapped, MemoryTemplate? below)
     {
         var extents = new List<(long Offset, long Length)>();
-        for (long at = 0; at < memory.Length; at += PageSize)
+        long done = 0;
+        foreach (var (start, end) in memory.DataRanges())
         {
-            if (memory.GetSpan(at, PageSize).IndexOfAnyExcept((byte)0) < 0) continue;
-            if (extents.Count > 0 && extents[^1].Offset + extents[^1].Length == at) extents[^1] = (extents[^1].Offset, extents[^1].Length + PageSize);
-            else extents.Add((at, PageSize));
+            Add(done, start, isHole: true);
+            Add(start, end, isHole: false);
+            done = end;
         }
 
+        Add(done, mapped.Length, isHole: true);
         return extents;
+
+        void Add(long from, long to, bool isHole)
+        {
+            // Holes are not looked into, which would fill them; what the memory below has there has to become zero, though.
+            if (isHole && below is null) return;
+            for (long at = from; at < to; at += PageSize)
+            {
+                var page = isHole ? s_zeros : mapped.GetSpan(at, PageSize);
+                if ((ulong)at < (below?.Length ?? 0) ? below!.Equals((ulong)at, page) : !page.ContainsAnyExcept((byte)0)) continue;
+                if (extents.Count > 0 && extents[^1].Offset + extents[^1].Length == at) extents[^1] = (extents[^1].Offset, extents[^1].Length + PageSize);
+                else extents.Add((at, PageSize));
+            }
+        }
     }
 }
 

@@ -27,7 +27,7 @@ public sealed record TemplateManifest
     /// <summary>Guest-physical bytes that a fork maps.</summary>
     public required long MemoryBytes { get; init; }
 
-    /// <summary>Bytes of them that are not zero: what it takes on disk and in memory.</summary>
+    /// <summary>Bytes of them that are on disk: that are not zero, or differ from the template below (<see cref="FromId"/>).</summary>
     public required long UsedBytes { get; init; }
 
     /// <summary>Bytes of kernel state.</summary>
@@ -47,6 +47,9 @@ public sealed record TemplateManifest
 
     /// <summary>The template that it was built on, with the script beside the manifest; null: it is a built-in one.</summary>
     public string? From { get; init; }
+
+    /// <summary><see cref="Id"/> of the build of <see cref="From"/> that its snapshot lies over, from which only what differs is on disk; null: its snapshot is whole.</summary>
+    public string? FromId { get; init; }
 
     /// <summary>How long the build took, ms.</summary>
     public required long BuildMilliseconds { get; init; }

@@ -12,7 +12,7 @@ internal static class TemplateManifestReader
     /// <exception cref="JsonException">It is not one.</exception>
     public static TemplateManifest Read(ReadOnlySpan<byte> json)
     {
-        string? name = null, runtime = null, image = null, imageId = null, fingerprint = null, id = null, from = null;
+        string? name = null, runtime = null, image = null, imageId = null, fingerprint = null, id = null, from = null, fromId = null;
         long memory = -1, used = -1, state = -1, build = -1;
         DateTimeOffset? created = null;
         List<MemoryRange>? imageRanges = null, hotRanges = null;
@@ -33,6 +33,7 @@ internal static class TemplateManifestReader
                     case "image_id": imageId = reader.GetString(); break;
                     case "fingerprint": fingerprint = reader.GetString(); break;
                     case "from": from = reader.GetString(); break;
+                    case "from_id": fromId = reader.GetString(); break;
                     case "id": id = reader.GetString(); break;
                     case "created": created = reader.GetDateTimeOffset(); break;
                     case "memory_bytes": memory = reader.GetInt64(); break;
@@ -69,6 +70,7 @@ internal static class TemplateManifestReader
             StateBytes = state,
             Id = id,
             From = from,
+            FromId = fromId,
             ImageRanges = imageRanges,
             LargeImagePages = largePages,
             HotRanges = hotRanges,

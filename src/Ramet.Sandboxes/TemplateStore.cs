@@ -164,12 +164,15 @@ public sealed class TemplateStore
             Directory.CreateDirectory(temporary);
             var started = HostClock.MonotonicNanoseconds;
             var built = await MakeAsync(recipe, progress, cancellationToken).ConfigureAwait(false);
-            long used = SnapshotFile.Write(Path.Combine(temporary, SnapshotName), built.Memory, built.State.Span);
+            // Built on a template that is there already: only what the script has changed is written.
+            var below = recipe.Below is not null && recipe.Image == recipe.Below.Image ? _loaded[recipe.From!] : null;
+            long used = SnapshotFile.Write(Path.Combine(temporary, SnapshotName), built.Memory, built.State.Span, below?.Memory);
             var manifest = built.Manifest with
             {
                 Name = name,
                 Image = recipe.Image.Manifest.Name,
                 From = recipe.From,
+                FromId = below?.Manifest.Id,
                 Fingerprint = recipe.Fingerprint,
                 UsedBytes = used,
                 BuildMilliseconds = (HostClock.MonotonicNanoseconds - started) / 1_000_000,
@@ -208,7 +211,16 @@ public sealed class TemplateStore
         try
         {
             if (TryReadManifest(name) is not { } manifest || manifest.Fingerprint != recipe.Fingerprint) return null;
-            var (memory, state) = SnapshotFile.Read(Path.Combine(DirectoryOf(name), SnapshotName));
+            Template? below = null;
+            if (manifest.FromId is { } id)
+            {
+                // Another build of the same inputs has other memory: then this is built anew as well.
+                below = _loaded.GetValueOrDefault(recipe.From!) ?? TryLoad(recipe.From!, recipe.Below!);
+                if (below is null || below.Manifest.Id != id) return null;
+                _loaded[recipe.From!] = below;
+            }
+
+            var (memory, state) = SnapshotFile.Read(Path.Combine(DirectoryOf(name), SnapshotName), below?.Memory);
             return Loaded(new Template(manifest, memory, state, recipe.Image));
         }
         catch (Exception exception) when (exception is SnapshotDamagedException or HostException or IOException)

@@ -78,7 +78,7 @@ internal static class TemplateCommands
             var manifest = template.Manifest;
             Message.Write(string.Create(
                 CultureInfo.InvariantCulture,
-                $"template '{manifest.Name}' is ready after {manifest.BuildMilliseconds / 1000.0:0.00} s: {ByteSize.Format(manifest.UsedBytes)} of memory, {ByteSize.Format(manifest.StateBytes)} of kernel state."));
+                $"template '{manifest.Name}' is ready after {manifest.BuildMilliseconds / 1000.0:0.00} s: {ByteSize.Format(manifest.UsedBytes)} of memory{(manifest.FromId is null ? "" : $" that differs from '{manifest.From}'")}, {ByteSize.Format(manifest.StateBytes)} of kernel state."));
             return 0;
         });
         return command;

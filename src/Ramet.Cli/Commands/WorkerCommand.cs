@@ -24,7 +24,7 @@ internal static class WorkerCommand
             using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => context.Cancel = true);
             using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => context.Cancel = true);
             using var hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context => context.Cancel = true);
-            using var engine = Engine.Open(globals.DataDirectory(parse), globals.KvmDevice(parse));
+            using var engine = Engine.Open(globals.DataDirectory(parse), globals.KvmDevice(parse), spareMachines: 2);
             var pool = new SandboxPoolOptions
             {
                 Minimum = parse.GetValue(minimum),
