@@ -5,7 +5,12 @@
 // console.log writes at once. Of the options, stdin is not there: descriptor 0 is what the host made it.
 //
 // Code is run as scripts in the main context, with what `node -e` defines (require, module, the built-in modules by name). So top-level const, let, class and function
-// stay for the next request of a session. Code that is not a script because of a top-level await, import or export is rewritten to one (see rewrite).
+// stay for the next request of a session, which may declare them anew (see relax). Code that is not a script because of a top-level await, import or export is rewritten to one
+// (see rewrite).
+//
+// SIGINT ends a request of a session, whatever it does: a loop that never ends, or waiting for what never comes (see interrupter). What it has left behind, timers for one, goes
+// on. One signal may not be enough: where V8 does not come back from an interrupted microtask by itself, the next signal has it go on. So whoever interrupts repeats the signal until
+// the reply comes. Node has to be started with --no-force-async-hooks-checks, since code that is ended so does not leave its asynchronous context.
 //
 // Without SESSION the program ends as it does under `node`: when the event loop has nothing left, by process.exit, or by an uncaught exception, which Node itself
 // reports. The reply is made when the listeners of 'exit' have run; what a process does after that is nothing that its user can see.
@@ -51,17 +56,30 @@ function replaceRandom() {
 }
 
 /**
- * A shared object whose module initializer is OpenSSL's RAND_poll: process.dlopen of it makes OpenSSL take fresh entropy from the system, for the generators of all
- * threads. OpenSSL notices a fork(2) by the process id, but not a fork of the whole machine, and Node has no call for it.
+ * A shared object that process.dlopen takes for an addon: what can only be done from native code, and for which a compiler is not there.
+ * @param {string} name Part of its file's name.
+ * @param {string[]} imports Symbols of Node, or of the libraries that it has loaded.
+ * @param {(got: (index: number) => number, base: number) => Buffer} assemble Gives its code and data, which lie at base; the address of an import is at got(index). It begins with what
+ * process.dlopen calls. Addresses count from the beginning of the object.
+ * @returns {() => void} Calls it. It has been called once by then.
  */
-function reseeder() {
-  const initializer = `node_register_module_v${process.versions.modules}`;
-  const strings = Buffer.from(`\0RAND_poll\0${initializer}\0`);
-  const image = Buffer.alloc(0x400);
+function nativeModule(name, imports, assemble) {
+  const symbols = [...imports, `node_register_module_v${process.versions.modules}`];
+  const nameAt = (index) => 1 + symbols.slice(0, index).join(' ').length + (index > 0 ? 1 : 0);
+  const strings = Buffer.from(`\0${symbols.join('\0')}\0`);
+  const count = imports.length;
+  const HASH = 0x100;
+  const SYMBOLS = (HASH + 4 * (count + 5) + 7) & ~7;
+  const RELOCATIONS = SYMBOLS + 24 * (count + 2);
+  const DYNAMIC = RELOCATIONS + 24 * count;
+  const GOT = DYNAMIC + 16 * 9;
+  const CODE = GOT + 8 * count;
+  const code = assemble((index) => GOT + 8 * index, CODE);
+  const STRINGS = CODE + code.length;
+  const image = Buffer.alloc(STRINGS + strings.length);
   const u16 = (at, value) => image.writeUInt16LE(value, at);
   const u32 = (at, value) => image.writeUInt32LE(value, at);
   const u64 = (at, value) => image.writeBigUInt64LE(BigInt(value), at);
-  const [HASH, SYMBOLS, RELOCATIONS, DYNAMIC, GOT, CODE, STRINGS] = [0x100, 0x140, 0x1a0, 0x1c0, 0x280, 0x290, 0x2a0];
   // Elf64_Ehdr: a shared object for x86-64 with three program headers.
   image.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
   u16(16, 3); u16(18, 62); u32(20, 1); u64(32, 64); u16(52, 64); u16(54, 56); u16(56, 3); u16(58, 64);
@@ -70,26 +88,42 @@ function reseeder() {
     u32(base, type); u32(base + 4, flags); u64(base + 8, at); u64(base + 16, at); u64(base + 24, at); u64(base + 32, size); u64(base + 40, size); u64(base + 48, align);
   };
   header(0, 1, 7, 0, image.length, 0x1000); // PT_LOAD
-  header(1, 2, 6, DYNAMIC, 0xb0, 8); // PT_DYNAMIC
+  header(1, 2, 6, DYNAMIC, 16 * 9, 8); // PT_DYNAMIC
   header(2, 0x6474e551, 6, 0, 0, 16); // PT_GNU_STACK: not executable
-  // DT_HASH with one bucket: symbol 2, then 1.
-  [1, 3, 2, 0, 0, 1].forEach((word, index) => u32(HASH + 4 * index, word));
-  const symbol = (index, name, section, value) => { const at = SYMBOLS + 24 * index; u32(at, name); image[at + 4] = 0x12; u16(at + 6, section); u64(at + 8, value); };
-  symbol(1, 1, 0, 0); // RAND_poll, of whoever has it
-  symbol(2, 11, 1, CODE);
-  u64(RELOCATIONS, GOT); u32(RELOCATIONS + 8, 6); u32(RELOCATIONS + 12, 1); // R_X86_64_GLOB_DAT of symbol 1
-  [[4, HASH], [5, STRINGS], [6, SYMBOLS], [10, strings.length], [11, 24], [7, RELOCATIONS], [8, 24], [9, 24], [0, 0]]
+  // DT_HASH with one bucket, whose chain goes from the last symbol to the first.
+  [1, count + 2, count + 1, ...Array.from({ length: count + 2 }, (_, i) => Math.max(0, i - 1))].forEach((word, index) => u32(HASH + 4 * index, word));
+  const symbol = (index, section, value) => { const at = SYMBOLS + 24 * index; u32(at, nameAt(index - 1)); image[at + 4] = 0x12; u16(at + 6, section); u64(at + 8, value); };
+  for (let i = 0; i < count; i++) {
+    symbol(i + 1, 0, 0);
+    const at = RELOCATIONS + 24 * i;
+    u64(at, GOT + 8 * i); u32(at + 8, 6); u32(at + 12, i + 1); // R_X86_64_GLOB_DAT
+  }
+
+  symbol(count + 1, 1, CODE);
+  [[4, HASH], [5, STRINGS], [6, SYMBOLS], [10, strings.length], [11, 24], [7, RELOCATIONS], [8, 24 * count], [9, 24], [0, 0]]
     .forEach(([tag, value], index) => { u64(DYNAMIC + 16 * index, tag); u64(DYNAMIC + 16 * index + 8, value); });
-  image.set([0xff, 0x25], CODE); // jmp *GOT(%rip)
-  image.writeInt32LE(GOT - (CODE + 6), CODE + 2);
-  strings.copy(image, STRINGS);
-  const file = `/tmp/.ramet-reseed-${process.pid}.node`;
+  image.set(code, CODE);
+  image.set(strings, STRINGS);
+  const file = `/tmp/.ramet-${name}-${process.pid}.node`;
   fs.writeFileSync(file, image, { mode: 0o700 });
-  const call = () => process.dlopen({ exports: {} }, file);
-  call(); // From now on the loader knows it by its name.
-  fs.unlinkSync(file);
-  return call;
+  try {
+    const call = () => process.dlopen({ exports: {} }, file);
+    call(); // From now on the loader knows it by its name.
+    return call;
+  } finally {
+    fs.unlinkSync(file);
+  }
 }
+
+/**
+ * Makes OpenSSL take fresh entropy from the system, for the generators of all threads (RAND_poll): it notices a fork(2) by the process id, but not a fork of the whole machine, and Node has
+ * no call for it.
+ */
+const reseeder = () => nativeModule('reseed', ['RAND_poll'], (got, base) => {
+  const code = Buffer.from([0xff, 0x25, 0, 0, 0, 0]); // jmp *got(0)
+  code.writeInt32LE(got(0) - (base + 6), 2);
+  return code;
+});
 
 function reseed(seed) {
   reseedOpenssl();
@@ -97,6 +131,89 @@ function reseed(seed) {
   if ((state[0] | state[1] | state[2] | state[3]) === 0) {
     const fresh = require('node:crypto').randomBytes(16);
     for (let i = 0; i < 4; i++) state[i] = fresh.readUInt32LE(4 * i);
+  }
+}
+
+// --- interruption -----------------------------------------------------------------------------------------------------------------------------------
+
+/**
+ * Puts a handler of SIGINT before Node's own (for which there must be a listener): it passes the signal on, and if the thread has not been waiting in the event loop, that is, if its
+ * epoll_wait(2) has not just been interrupted, it has V8 end what runs (v8::Isolate::TerminateExecution), which no code can catch. The signal after that takes it back: where V8 was to
+ * end microtasks it goes on refusing to run anything. What this gives forgets what was asked for: the next signal is the first again.
+ */
+const interrupter = () => nativeModule(
+  'interrupt', ['_ZN2v87Isolate10GetCurrentEv', '_ZN2v87Isolate18TerminateExecutionEv', '_ZN2v87Isolate24CancelTerminateExecutionEv', 'sigaction'], (got, base) => {
+    const bytes = [], links = [];
+    const at = {};
+    const emit = (...values) => bytes.push(...values);
+    // An instruction with the address of something, relative to its end, and what comes behind the address.
+    const far = (opcode, target, ...rest) => { emit(...opcode); links.push([bytes.length, target, rest.length]); emit(0, 0, 0, 0, ...rest); };
+    const call = (index) => far([0xff, 0x15], () => got(index));
+    const mark = (name, size) => { at[name] = base + bytes.length; emit(...Array(size).fill(0)); };
+
+    // What process.dlopen calls.
+    far([0x83, 0x25], () => at.asked, 0); //            and dword [asked], 0
+    far([0x48, 0x83, 0x3d], () => at.old, 0); //        cmp qword [old], 0: of struct sigaction, sa_handler
+    emit(0x74, 0x01, 0xc3); //                          je +1; ret: it is installed
+    emit(0x53); //                                      push rbx: for the stack's alignment
+    call(0);
+    far([0x48, 0x89, 0x05], () => at.isolate); //       mov [isolate], rax
+    far([0x48, 0x8d, 0x05], () => at.handler); //       lea rax, handler
+    far([0x48, 0x89, 0x05], () => at.action); //        mov [action], rax
+    emit(0xbf, 2, 0, 0, 0); //                          mov edi, SIGINT
+    far([0x48, 0x8d, 0x35], () => at.action); //        lea rsi, action
+    far([0x48, 0x8d, 0x15], () => at.old); //           lea rdx, old
+    call(3);
+    emit(0x5b, 0xc3); //                                pop rbx; ret
+
+    // The handler: signal, siginfo, ucontext.
+    mark('handler', 0);
+    emit(0x53, 0x48, 0x89, 0xd3); //                    push rbx; mov rbx, rdx
+    far([0xff, 0x15], () => at.old); //                 call [old]
+    far([0x83, 0x3d], () => at.asked, 0); //            cmp dword [asked], 0
+    emit(0x75, 50); //                                  jne cancel
+    emit(0x48, 0x83, 0xbb, 0x90, 0, 0, 0, 0xfc); //     cmp qword [rbx + 0x90], -4: RAX, -EINTR
+    emit(0x75, 15); //                                  jne busy
+    emit(0x48, 0x8b, 0x83, 0xa8, 0, 0, 0); //           mov rax, [rbx + 0xa8]: RIP
+    emit(0x66, 0x81, 0x78, 0xfe, 0x0f, 0x05); //        cmp word [rax - 2], 0x050f: syscall
+    emit(0x74, 45); //                                  je done
+    far([0x48, 0x8b, 0x3d], () => at.isolate); // busy: mov rdi, [isolate]
+    far([0xc7, 0x05], () => at.asked, 1, 0, 0, 0); //   mov dword [asked], 1
+    call(1);
+    emit(0x5b, 0xc3); //                                pop rbx; ret
+    far([0x48, 0x8b, 0x3d], () => at.isolate); // cancel: mov rdi, [isolate]
+    far([0x83, 0x25], () => at.asked, 0); //            and dword [asked], 0
+    call(2);
+    emit(0x5b, 0xc3); //                          done: pop rbx; ret
+
+    while ((base + bytes.length) % 8 !== 0) emit(0);
+    mark('isolate', 8);
+    mark('asked', 8);
+    // struct sigaction of the C library: sa_handler, sa_mask of 128 bytes, sa_flags.
+    mark('action', 152);
+    mark('old', 152);
+    const code = Buffer.from(bytes);
+    code.writeUInt32LE(0x10000004, at.action - base + 136); // SA_RESTART | SA_SIGINFO
+    for (const [place, target, behind] of links) code.writeInt32LE(target() - (base + place + 4 + behind), place);
+    return code;
+  });
+
+let armInterrupt;
+
+/** Has SIGINT end the request that begins now. */
+function prepareInterrupt() {
+  if (armInterrupt === undefined) {
+    process.on('SIGINT', interrupted);
+    // Something that the event loop waits for: it must not end when code has been ended, or waits for what never comes.
+    setInterval(() => {}, 2 ** 31 - 1);
+    try {
+      armInterrupt = interrupter();
+    } catch {
+      armInterrupt = () => {}; // Another V8: then only waiting can be interrupted.
+    }
+  } else {
+    if (!process.listeners('SIGINT').includes(interrupted)) process.on('SIGINT', interrupted);
+    armInterrupt();
   }
 }
 
@@ -139,9 +256,9 @@ function* nodesOf(node, functions) {
 
 /**
  * A module's code, or a script with a top-level await, as a script: an async function whose declarations are outside of it. Its lines are one lower than they were.
- * Null when it is neither (then its syntax error is the script's).
+ * Null when it is neither (then its syntax error is the script's). With again, its names can be declared again.
  */
-function rewrite(code, filename, wantsValue) {
+function rewrite(code, filename, wantsValue, again) {
   let tree;
   try {
     tree = acorn.parse(code, { ecmaVersion: 'latest', sourceType: 'module', allowHashBang: true });
@@ -241,7 +358,8 @@ function rewrite(code, filename, wantsValue) {
   }
 
   const body = (text + code.slice(at)).replace(/^#!/, '//');
-  const head = lets.size ? `let ${[...lets].join(',')};` : '';
+  if (again) makeVariables(lets);
+  const head = lets.size ? `${again ? 'var' : 'let'} ${[...lets].join(',')};` : '';
   // Functions come behind, where lines no longer matter; declarations of a script are there from its start.
   return `${head}(async()=>{${imports.join('')}\n${body}\n})()\n${functions.join('\n')}`;
 }
@@ -253,13 +371,49 @@ const metaOf = (filename) => {
     + `resolve:(name)=>process.getBuiltinModule('node:url').pathToFileURL(require.resolve(name)).href})`;
 };
 
+/** A script whose top-level const, let and class are var: a later request of the session may declare them again, as it does who tries things out. */
+function relax(code) {
+  if (!acorn || !/\b(const|let|class)\b/.test(code)) return code;
+  let tree;
+  try {
+    tree = acorn.parse(code, { ecmaVersion: 'latest', sourceType: 'script', allowHashBang: true });
+  } catch {
+    return code; // It is for V8 to say what is wrong.
+  }
+
+  let text = '', at = 0;
+  const names = [];
+  for (const node of tree.body) {
+    if (node.type === 'VariableDeclaration' && node.kind !== 'var') {
+      text += code.slice(at, node.start) + 'var'.padEnd(node.kind.length);
+      at = node.start + node.kind.length;
+      for (const { id } of node.declarations) names.push(...namesOf(id));
+    } else if (node.type === 'ClassDeclaration') {
+      text += `${code.slice(at, node.start)}var ${node.id.name}=${code.slice(node.start, node.end)};`;
+      at = node.end;
+      names.push(node.id.name);
+    }
+  }
+
+  makeVariables(names);
+  return text + code.slice(at);
+}
+
+/** Of the names of a script those are made variables that are something of Node's that cannot be written. */
+function makeVariables(names) {
+  for (const name of names) {
+    const known = Object.getOwnPropertyDescriptor(globalThis, name);
+    if (known?.configurable && !known.writable && known.set === undefined) define(name, undefined);
+  }
+}
+
 /** Runs code as a script. Gives its value, or the promise of it when it waits at its top level. */
-function execute(code, filename, wantsValue) {
+function execute(code, filename, wantsValue, again = false) {
   let script;
   try {
-    script = compile(code, filename);
+    script = compile(again ? relax(code) : code, filename);
   } catch (error) {
-    const other = error instanceof SyntaxError && acorn && /\b(await|import|export)\b/.test(code) ? rewrite(code, filename, wantsValue) : null;
+    const other = error instanceof SyntaxError && acorn && /\b(await|import|export)\b/.test(code) ? rewrite(code, filename, wantsValue, again) : null;
     if (other === null) throw error;
     return { promise: compile(other, filename, -1).runInThisContext() };
   }
@@ -324,6 +478,72 @@ function correctTimeOrigin() {
   Object.defineProperty(performance, 'timeOrigin', { configurable: true, enumerable: true, get: () => timeOrigin ??= Date.now() - performance.now() });
 }
 
+// --- results ----------------------------------------------------------------------------------------------------------------------------------------
+
+const LARGEST_RESULT = 4 << 20;
+
+/** What values offer to notebooks: the methods that Jupyter's kernels for JavaScript have made a convention of. */
+const REPRESENTATIONS = [['_toHtml', 'text/html'], ['_toMarkdown', 'text/markdown'], ['_toSvg', 'image/svg+xml'], ['_toPng', 'image/png'], ['_toJpeg', 'image/jpeg']];
+
+/** How images begin. */
+const SIGNATURES = [['89504e470d0a1a0a', 'image/png'], ['ffd8ff', 'image/jpeg'], ['47494638', 'image/gif']];
+
+const bytesOf = (value) => Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+
+/** What a value looks like: its text, JSON if it is data, and what it offers itself. Media types to content; images in base64. */
+function represent(value) {
+  const result = { 'text/plain': util.inspect(value) };
+  if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return result;
+  const add = (media, content) => {
+    if (content instanceof Uint8Array) content = bytesOf(content).toString('base64');
+    if (content !== undefined && content !== null && String(content).length <= LARGEST_RESULT) result[media] = content;
+  };
+  const attempt = (action) => {
+    try {
+      action();
+    } catch {
+      // Then it has none.
+    }
+  };
+  attempt(() => {
+    const bundle = typeof value._toMime === 'function' ? value._toMime() : value[Symbol.for('Jupyter.display')]?.();
+    if (bundle && typeof bundle.then !== 'function') for (const [media, content] of Object.entries(bundle)) add(media, content);
+  });
+  for (const [method, media] of REPRESENTATIONS) attempt(() => { if (typeof value[method] === 'function') add(media, value[method]()); });
+  if (value instanceof Uint8Array) {
+    const head = bytesOf(value).subarray(0, 8).toString('hex');
+    for (const [begins, media] of SIGNATURES) if (head.startsWith(begins)) add(media, value);
+  } else if (result['application/json'] === undefined) {
+    attempt(() => {
+      const prototype = Object.getPrototypeOf(value);
+      if (!Array.isArray(value) && prototype !== Object.prototype && prototype !== null && typeof value.toJSON !== 'function') return;
+      const json = JSON.stringify(value);
+      if (json !== undefined && json.length <= LARGEST_RESULT) result['application/json'] = JSON.parse(json);
+    });
+  }
+
+  return result;
+}
+
+/** What is told of something that was thrown: as text, and as data. */
+function describe(error) {
+  const clip = (text) => String(text).slice(0, 10_000);
+  try {
+    if (util.types.isNativeError(error)) {
+      // What is below the code are the runner and Node.
+      const lines = String(error.stack).split('\n');
+      const end = lines.findIndex((line) => /^ +at .*(Script\.runInThisContext|\/runner\.js:)/.test(line));
+      if (end > 0) error.stack = lines.slice(0, end).join('\n');
+      return { told: `Uncaught ${util.inspect(error)}`, exception: { type: clip(error.name), text: clip(error.message), stack: clip(error.stack) } };
+    }
+
+    return { told: `Uncaught ${util.inspect(error)}`, exception: { type: error === null ? 'null' : error?.constructor?.name ?? typeof error, text: clip(typeof error === 'string' ? error : util.inspect(error)) } };
+  } catch {
+    // Its own members throw.
+    return { told: 'Uncaught exception', exception: { type: typeof error, text: '' } };
+  }
+}
+
 // --- requests ---------------------------------------------------------------------------------------------------------------------------------------
 
 let buffer = Buffer.allocUnsafeSlow(64 << 10);
@@ -332,6 +552,7 @@ let fatal = false;
 let ended = false;
 let waiting = false; // For the end of a top-level await.
 let details = null;
+let running = null; // The request of a session that has no reply yet.
 
 function reply(code, what) {
   const json = what === null ? '' : JSON.stringify(what);
@@ -416,7 +637,9 @@ function serve(length) {
 }
 
 function keepValue(value, flags) {
-  if (flags & VALUE && value !== undefined) details = { value: util.inspect(value) };
+  if (!(flags & VALUE) || value === undefined) return;
+  const result = represent(value);
+  details = { value: result['text/plain'], results: [result] };
 }
 
 /** The event loop goes on behind it, until nothing is left. What it throws is uncaught. */
@@ -428,25 +651,55 @@ function runOnce(code, filename, flags) {
 }
 
 function runInSession(code, filename, flags) {
-  const failed = (error) => {
-    process.stderr.write(`Uncaught ${util.inspect(error)}\n`);
-    reply(1, null);
-    wait();
-  };
+  const request = running = { flags };
+  prepareInterrupt();
+  const failed = (error) => finish(request, 1, error);
   const done = (value) => {
-    keepValue(value, flags);
-    reply(0, details);
-    wait();
+    if (running !== request) return; // It was interrupted.
+    try {
+      keepValue(value, flags);
+    } catch (error) {
+      return failed(error); // Of the value's own methods.
+    }
+
+    finish(request, 0);
   };
   let result;
   try {
-    result = execute(code, filename, (flags & VALUE) !== 0);
+    result = execute(code, filename, (flags & VALUE) !== 0, true);
   } catch (error) {
     return failed(error);
   }
 
   if (result.promise === undefined) done(result.value);
   else result.promise.then(done, failed);
+}
+
+/** Replies to a request of a session, once. */
+function finish(request, code, error) {
+  if (running !== request) return;
+  running = null;
+  if (code !== 0) {
+    const { told, exception } = describe(error);
+    process.stderr.write(`${told}\n`);
+    details = request.flags & VALUE ? { exception } : null;
+  }
+
+  reply(code, details);
+  wait();
+}
+
+/** SIGINT. */
+function interrupted() {
+  if (running !== null) finish(running, 130, new Interruption());
+}
+
+class Interruption extends Error {
+  constructor() {
+    super('The code was interrupted.');
+    this.name = 'Interruption';
+    this.stack = `${this.name}: ${this.message}`;
+  }
 }
 
 /** For the next request: timers and servers of earlier ones go on meanwhile. */

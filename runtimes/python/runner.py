@@ -13,7 +13,7 @@ Protocol (little-endian; each message is one read(2) or write(2) on the channel,
               2 SESSION: reply and wait for the next request; names stay defined
               4 LINES: flush standard output at the end of each line
               8 VALUE: if the last statement is an expression, put its repr into the reply ("value"), and what it and open figures of matplotlib look like
-                ("results": a list of objects, media type to content; images in base64); of an uncaught exception, its type and text ("exception")
+                ("results": a list of objects, media type to content; images in base64); of an uncaught exception, its type, text and stack ("exception")
     options   filename: shown in tracebacks, with source lines; argv: sys.argv; env: changes of the environment (null removes); cwd: working directory;
               stdin: standard input as text (for tests and small inputs; otherwise descriptor 0 is what the host made it)
     reply     u32 version (2)   u32 flags (0)   i32 exit code   u32 length of the details
@@ -337,6 +337,17 @@ def _figures():
     return results[:4]
 
 
+def _describe(failure):
+    """An exception as data. Its own methods may fail."""
+    result = {"type": type(failure).__name__, "text": "", "stack": ""}
+    try:
+        result["text"] = str(failure)[:10000]
+        result["stack"] = "".join(traceback.format_exception(failure))[-10000:]
+    except Exception:
+        pass
+    return result
+
+
 # --- the warm interpreter ---------------------------------------------------------------------------------------------------------------------------
 
 def _make_main():
@@ -462,7 +473,7 @@ while True:
     if _failure is not None:
         _exit = _report(_failure, _filename)
         if _flags & VALUE and not isinstance(_failure, SystemExit):
-            _details = {"exception": {"type": type(_failure).__name__, "text": str(_failure)[:10000]}}
+            _details = {"exception": _describe(_failure)}
     elif _problem is not None:
         _exit, _details = 2, {"error": _problem}
     _failure = _code = _last = _value = _represented = None

@@ -44,12 +44,17 @@ public sealed class ServeBenchmark(string executable, IReadOnlyList<string> glob
 
             // What the first seconds cost once is not growth.
             Saturate(address, Math.Max(1, seconds / 4), null);
-            double warm = WithWorkers(server.Id).Sum(ResidentMegabytes);
-            report.Figure("execs_per_second", FormattableString.Invariant($"answers to {Clients} clients"), Saturate(address, seconds, saturated), "1/s");
+            double warm = WithWorkers(server.Id).Sum(ProportionalMegabytes);
+            double first = Saturate(address, seconds / 2, saturated);
+            double middle = WithWorkers(server.Id).Sum(ProportionalMegabytes);
+            double second = Saturate(address, seconds / 2, saturated);
+            double end = WithWorkers(server.Id).Sum(ProportionalMegabytes);
+            report.Figure("execs_per_second", FormattableString.Invariant($"answers to {Clients} clients"), (first + second) / 2, "1/s");
             report.Figure("ready_ms", "from the start of the process until it is ready", ready, "ms");
             report.Figure("idle_rss_mb", "resident memory of the server, idle", idle, "MiB");
             report.Figure("loaded_rss_mb", "resident memory of the server, after the load", ResidentMegabytes(server.Id), "MiB");
-            report.Figure("growth_mb", "growth of server and workers together over the load", WithWorkers(server.Id).Sum(ResidentMegabytes) - warm, "MiB");
+            report.Figure("growth_mb", "growth of server and workers together over the load (PSS)", end - warm, "MiB");
+            report.Figure("growth_second_half_mb", "of that in its second half", end - middle, "MiB");
             report.Notes = "Clients are on the same machine and keep their connections. Every answer was checked.\n";
             return report;
         }
@@ -123,9 +128,14 @@ public sealed class ServeBenchmark(string executable, IReadOnlyList<string> glob
             .Select(child => int.Parse(child, CultureInfo.InvariantCulture)),
     ];
 
-    private static double ResidentMegabytes(int pid)
+    private static double ResidentMegabytes(int pid) => Megabytes(pid, "status", "VmRSS:");
+
+    /// <summary>Pages that are mapped several times, as those of a template are by each machine, count once: a machine that touches more of them does not need more memory.</summary>
+    private static double ProportionalMegabytes(int pid) => Megabytes(pid, "smaps_rollup", "Pss:");
+
+    private static double Megabytes(int pid, string file, string name)
     {
-        string line = File.ReadLines($"/proc/{pid.ToString(CultureInfo.InvariantCulture)}/status").First(text => text.StartsWith("VmRSS:", StringComparison.Ordinal));
+        string line = File.ReadLines($"/proc/{pid.ToString(CultureInfo.InvariantCulture)}/{file}").First(text => text.StartsWith(name, StringComparison.Ordinal));
         return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024.0;
     }
 

@@ -1,5 +1,6 @@
 using System.Net.Http.Headers;
 using System.Runtime.CompilerServices;
+using System.Text;
 using Ramet.Contracts;
 
 namespace Ramet.Client;
@@ -38,6 +39,33 @@ public sealed class RametClient : IDisposable
         ArgumentNullException.ThrowIfNull(code);
         var body = (options ?? new ExecOptions()).With(code);
         return new ExecResult(await Transport.SendAsync(HttpMethod.Post, "v1/exec", body, ClientJson.Default.ExecBody, ClientJson.Default.ExecAnswer, cancellationToken).ConfigureAwait(false));
+    }
+
+    /// <summary>Runs code in a fork of its own, and tells what it prints as it is printed.</summary>
+    /// <param name="code">The source text.</param>
+    /// <param name="onOutput">Called with what is printed. What it throws ends the code.</param>
+    /// <param name="options">Language, limits, input.</param>
+    /// <param name="cancellationToken">Ends the code.</param>
+    /// <exception cref="RametApiException">The server refuses it.</exception>
+    /// <exception cref="RametTransportException">The server cannot be reached, or the connection broke.</exception>
+    public async Task<ExecResult> ExecAsync(string code, Action<OutputPiece> onOutput, ExecOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(code);
+        ArgumentNullException.ThrowIfNull(onOutput);
+        var body = (options ?? new ExecOptions()).With(code);
+        StringBuilder stdout = new(), stderr = new();
+        ExecAnswer? end = null;
+        var events = Transport.OutputAsync("v1/exec", () => Transport.Json(body, ClientJson.Default.ExecBody), ClientJson.Default.ExecAnswer, cancellationToken);
+        await foreach (var (piece, last) in events.ConfigureAwait(false))
+        {
+            end = last;
+            if (last is not null) continue;
+            (piece.IsError ? stderr : stdout).Append(piece.Text);
+            onOutput(piece);
+        }
+
+        if (end is null) throw new RametTransportException("The stream ended before the code did.");
+        return new ExecResult(end with { Stdout = stdout.ToString(), Stderr = stderr.ToString(), Output = stdout.ToString() + stderr });
     }
 
     /// <summary>Runs several pieces of code, each in a fork of its own. Results are in the same order.</summary>
@@ -99,6 +127,13 @@ public sealed class RametClient : IDisposable
 
     /// <summary>Forgets a saved sandbox. Sandboxes that were made of it live on.</summary>
     public Task DeleteSnapshotAsync(string id, CancellationToken cancellationToken = default) => Transport.DoAsync(HttpMethod.Delete, $"v1/snapshots/{Uri.EscapeDataString(id)}", null, cancellationToken);
+
+    /// <summary>What sandboxes can be forked from: the server's templates, then the key's own.</summary>
+    public async Task<IReadOnlyList<TemplateAnswer>> TemplatesAsync(CancellationToken cancellationToken = default) =>
+        (await Transport.GetAsync("v1/templates", ClientJson.Default.TemplateList, cancellationToken).ConfigureAwait(false)).Templates;
+
+    /// <summary>Removes one of the key's own. Sandboxes that were forked from it live on.</summary>
+    public Task DeleteTemplateAsync(string name, CancellationToken cancellationToken = default) => Transport.DoAsync(HttpMethod.Delete, $"v1/templates/{Uri.EscapeDataString(name)}", null, cancellationToken);
 
     /// <summary>Closes its connections, if they are its own.</summary>
     public void Dispose()

@@ -213,13 +213,14 @@ public sealed class Sandbox : IAsyncDisposable
 
     private static RunBody Body(string code, RunOptions? options) => new() { Code = code, TimeoutSeconds = options?.Timeout?.TotalSeconds, Env = options?.Env, Cwd = options?.Cwd };
 
-    private async IAsyncEnumerable<(OutputPiece Piece, RunEnd? End)> StreamAsync(string path, RunBody body, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private IAsyncEnumerable<(OutputPiece Piece, RunEnd? End)> StreamAsync(string path, RunBody body, CancellationToken cancellationToken) =>
+        Transport.OutputAsync(path, () => Transport.Json(body, ClientJson.Default.RunBody), ClientJson.Default.RunEnd, cancellationToken);
+
+    /// <summary>Makes a template of it as it is now, which has all that it has imported and defined. Nothing may run in it; it goes on.</summary>
+    public async Task<TemplateAnswer> SaveTemplateAsync(string name, CancellationToken cancellationToken = default)
     {
-        await foreach (var one in Transport.EventsAsync(HttpMethod.Post, path, () => Transport.Json(body, ClientJson.Default.RunBody), cancellationToken).ConfigureAwait(false))
-        {
-            if (one.EventType is "stdout" or "stderr") yield return (new OutputPiece(one.EventType == "stderr", JsonSerializer.Deserialize(one.Data, ClientJson.Default.TextEvent)!.Text), null);
-            else if (one.EventType == "end") yield return (default, JsonSerializer.Deserialize(one.Data, ClientJson.Default.RunEnd));
-        }
+        var body = new TemplateBody { Name = name, Sandbox = await ReadyAsync(cancellationToken).ConfigureAwait(false) };
+        return await Transport.SendAsync(HttpMethod.Post, "v1/templates", body, ClientJson.Default.TemplateBody, ClientJson.Default.TemplateAnswer, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task<SandboxAnswer> PatchAsync(SandboxPatch patch, CancellationToken cancellationToken)

@@ -45,6 +45,18 @@ internal sealed class Transport(HttpClient http, int retries)
         while (await Guard(() => events.MoveNextAsync().AsTask(), cancellationToken).ConfigureAwait(false)) yield return events.Current;
     }
 
+    /// <summary>What code prints, and at last what it came to.</summary>
+    public async IAsyncEnumerable<(OutputPiece Piece, TEnd? End)> OutputAsync<TEnd>(
+        string path, Func<HttpContent> body, JsonTypeInfo<TEnd> type, [EnumeratorCancellation] CancellationToken cancellationToken)
+        where TEnd : class
+    {
+        await foreach (var one in EventsAsync(HttpMethod.Post, path, body, cancellationToken).ConfigureAwait(false))
+        {
+            if (one.EventType is "stdout" or "stderr") yield return (new OutputPiece(one.EventType == "stderr", JsonSerializer.Deserialize(one.Data, ClientJson.Default.TextEvent)!.Text), null);
+            else if (one.EventType == "end") yield return (default, JsonSerializer.Deserialize(one.Data, type));
+        }
+    }
+
     /// <summary>A request; the answer is good, and its content is yet to be read.</summary>
     /// <exception cref="RametApiException">The server refuses it.</exception>
     public async Task<HttpResponseMessage> RequestAsync(HttpMethod method, string path, Func<HttpContent>? body, string? accept, CancellationToken cancellationToken, bool repeatable = true)

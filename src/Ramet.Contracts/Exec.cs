@@ -11,7 +11,7 @@ public sealed record ExecBody
     public required string Code { get; init; }
 
     /// <summary>The language; null: Python, unless <see cref="Template"/> says otherwise.</summary>
-    [Description("The language of the code: python. Default: that of the template.")]
+    [Description("The language of the code: python or node. Default: that of the template.")]
     public string? Language { get; init; }
 
     /// <summary>The template; null: that of <see cref="Language"/>.</summary>
@@ -149,4 +149,8 @@ public sealed record Problem
 
     /// <summary>Identifies the request in logs.</summary>
     public required string RequestId { get; init; }
+
+    /// <summary>What Linux calls the error, such as ENOENT, when a program or file of the sandbox is what cannot be used.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Errno { get; init; }
 }

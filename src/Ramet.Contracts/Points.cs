@@ -272,6 +272,9 @@ public sealed record TemplateAnswer
     /// <summary>Its name.</summary>
     public required string Name { get; init; }
 
+    /// <summary>The language that its interpreter runs; null: that of <see cref="From"/>.</summary>
+    public string? Language { get; init; }
+
     /// <summary>The template below it; null: it is the server's.</summary>
     public string? From { get; init; }
 

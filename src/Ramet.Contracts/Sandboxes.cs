@@ -12,7 +12,7 @@ public sealed record SandboxBody
     public string? Template { get; init; }
 
     /// <summary>The language; null: Python.</summary>
-    [Description("The language of its interpreter: python.")]
+    [Description("The language of its interpreter: python or node.")]
     public string? Language { get; init; }
 
     /// <summary>Memory limit in MiB; null: the server's default.</summary>
@@ -215,6 +215,9 @@ public sealed record RunException
 
     /// <summary>Its text.</summary>
     public required string Text { get; init; }
+
+    /// <summary>Where it was thrown, as the language tells it; null: that is not known.</summary>
+    public string? Stack { get; init; }
 }
 
 /// <summary>The last event of a stream of a run: what it came to, without the output that came before.</summary>

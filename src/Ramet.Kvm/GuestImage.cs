@@ -79,6 +79,9 @@ public sealed unsafe class GuestImage : IDisposable
                     return null;
                 }
             }
+            // SAFETY: the part is inside our own read-only mapping of a file; what is dropped comes back from it when it is read. Whoever only hands the copy on does not keep both.
+            foreach (var offset in offsets)
+                Libc.Advise(_pointer + offset, (nuint)LargePageSize, Libc.MADV_DONTNEED);
             MemoryFile.Seal(file);
             return file;
         }

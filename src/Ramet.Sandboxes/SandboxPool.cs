@@ -67,13 +67,15 @@ public sealed class SandboxPool : IDisposable
     public long Recycled { get; private set; }
 
     /// <summary>Makes the pool's minimum ready, on this thread. Each has run typical code before, and was taken back: then the host has its pages mapped.</summary>
-    public void Fill()
+    /// <param name="most">No more than this many.</param>
+    public void Fill(int most = int.MaxValue)
     {
-        for (int tries = _options.Minimum; tries > 0; tries--)
+        int wanted = Math.Min(_options.Minimum, most);
+        for (int tries = wanted; tries > 0; tries--)
         {
             lock (_lock)
             {
-                if (_disposed || _ready.Count >= _options.Minimum) return;
+                if (_disposed || _ready.Count >= wanted) return;
             }
 
             var fresh = _engine.Fork(_template, _standard, driven: true, _options.MemoryBytes, runsSoon: true);

@@ -1,9 +1,10 @@
 using Ramet.Host;
+using Ramet.Sandboxes.Hosting;
 
 namespace Ramet.Sandboxes;
 
 /// <summary>A snapshot as the bytes of the file that it would be saved to; they are read where they are.</summary>
-internal sealed class SnapshotStream : Stream
+internal sealed class SnapshotStream : SimpleStream
 {
     private readonly SandboxSnapshot _snapshot;
     private readonly MappedFile _pages;
@@ -16,12 +17,6 @@ internal sealed class SnapshotStream : Stream
         _pages = new MappedFile(snapshot.Memory.File, isSealed: true);
         _head = SavedSandboxFile.MakeHead(description, _pages, snapshot.State.Span);
     }
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
 
     public override long Length => _head.Length + _pages.Length;
 
@@ -40,24 +35,6 @@ internal sealed class SnapshotStream : Stream
         _position += source.Length;
         return source.Length;
     }
-
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        return ValueTask.FromResult(Read(buffer.Span));
-    }
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

@@ -41,7 +41,7 @@ internal sealed record TemplateRuntime(
             "node",
             RunnerDirectory + "runner.js",
             Load("runner.js"),
-            ["/usr/bin/node", RunnerDirectory + "runner.js"],
+            ["/usr/bin/node", "--no-force-async-hooks-checks", RunnerDirectory + "runner.js"],
             ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8", "RAMET_CHANNEL=3"],
             64,
             ["console.log(1+1)", "const a = [1, 2, 3].map(x => x * x);\nconsole.log(a, { b: a.length });", "const fs = require('fs');\nfor (const f of fs.readdirSync('/etc')) if (f === 'passwd') console.log(f);"]),

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -22,7 +23,7 @@ public sealed class TemplateStore
 
     private readonly SandboxEngine? _engine;
     private readonly string _directory;
-    private readonly Dictionary<string, Template> _loaded = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Template> _loaded = new(StringComparer.Ordinal);
 
     internal TemplateStore(SandboxEngine engine)
         : this(engine.DataDirectory) => _engine = engine;
@@ -47,6 +48,9 @@ public sealed class TemplateStore
     /// <exception cref="SandboxException">There is none of this name.</exception>
     public TemplateManifest ReadManifest(string name) => TryReadManifest(name) ?? throw NotFound(name, List().Select(known => known.Name));
 
+    /// <summary>What is known of a template that is on disk; null: there is none of this name.</summary>
+    public TemplateManifest? Find(string name) => TryReadManifest(name);
+
     /// <summary>Removes a template. False when there was none.</summary>
     public bool Remove(string name)
     {
@@ -55,7 +59,7 @@ public sealed class TemplateStore
         return true;
     }
 
-    /// <summary>The template, loaded; built first when it is missing, damaged, or its inputs have changed.</summary>
+    /// <summary>The template, loaded; built first when it is missing, damaged, or its inputs have changed. Different ones can be asked for at the same time.</summary>
     /// <exception cref="SandboxException">There is no such template, or it cannot be built.</exception>
     public async Task<Template> EnsureAsync(string name, IProgress<BuildStep>? progress = null, CancellationToken cancellationToken = default)
     {

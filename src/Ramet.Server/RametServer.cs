@@ -47,7 +47,7 @@ public static class RametServer
         {
             var engine = openEngine();
             var host = openHost(engine, new BuildLog(logger));
-            foreach (string template in settings.Templates) await host.PrepareAsync(template, CancellationToken.None).ConfigureAwait(false);
+            await PrepareAsync(host, settings, logger).ConfigureAwait(false);
             return (Engine: engine, Host: host);
         });
         var builder = CreateBuilder(settings, address, provider);
@@ -63,6 +63,23 @@ public static class RametServer
         }
 
         logger.Stopped();
+    }
+
+    /// <summary>Has the templates ready: all that were named, or those of the default ones that can be had.</summary>
+    private static async Task PrepareAsync(IDurableSandboxHost host, ServerSettings settings, ILogger logger)
+    {
+        var preparing = (settings.Templates ?? ServerSettings.DefaultTemplates).Select(name => (Name: name, Task: host.PrepareAsync(name, CancellationToken.None))).ToList();
+        foreach (var (name, task) in preparing)
+        {
+            try
+            {
+                await task.ConfigureAwait(false);
+            }
+            catch (Exception exception) when (settings.Templates is null && exception is SandboxException or ImageException or ImageSpecException && preparing.Exists(other => other.Task != task && !other.Task.IsFaulted))
+            {
+                logger.TemplateLeftOut(name, exception.Message);
+            }
+        }
     }
 
     private static async Task ServeAsync(ServerSettings settings, WebApplicationBuilder builder, IDurableSandboxHost host, ListenAddress address, ILogger logger, long startedAt)
@@ -105,7 +122,7 @@ public static class RametServer
         {
             options.AddServerHeader = false;
             options.Limits.MaxRequestBodySize = (long)settings.BodyMb << 20;
-            options.Limits.MaxConcurrentConnections = options.Limits.MaxConcurrentUpgradedConnections = settings.Connections;
+            new ConnectionLimit(settings.Connections).Apply(options);
             options.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
             options.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(5);
             address.Apply(options);

@@ -145,6 +145,104 @@ public class NodeRunnerTests
         foreach (string word in new[] { "Error: one", "Error: two", "SyntaxError", "Error: three" }) Assert.Contains(word, outcome.Error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("for (;;);")]
+    [InlineData("try { for (;;); } catch { } finally { for (;;); }")]
+    [InlineData("(async () => { await null; for (;;); })(); 1; for (;;);")]
+    [InlineData("await new Promise(() => {})")]
+    [InlineData("await new Promise((r) => setTimeout(r, 5)); for (;;);")]
+    [InlineData("await null; for (;;);")]
+    [InlineData("for (;;) await null")]
+    [InlineData("await new Promise((r) => setTimeout(() => { for (;;); }, 1))")]
+    [InlineData("await new Promise((r) => setImmediate(() => process.nextTick(() => { for (;;); })))")]
+    [InlineData("await new Promise((r) => fs.readFile('/etc/passwd', () => { for (;;); }))")]
+    [InlineData("/(x+x+)+y/.test('x'.repeat(50))")]
+    public void What_never_ends_is_interrupted_and_state_is_kept(string code)
+    {
+        using var runner = Start();
+        Assert.SkipUnless(runner.Ready.GetProperty("modules").GetBoolean() || !code.Contains("await", StringComparison.Ordinal), "node has no parser for await on this machine; this is tested in sandboxes alone");
+        Assert.Null(Run(runner, "const kept = { n: 1 }"));
+        // Twice: what interrupts is as it was before.
+        for (int round = 1; round <= 2; round++)
+        {
+            runner.Send(code, PythonRunner.Session | PythonRunner.Value);
+            Thread.Sleep(150);
+            var (exitCode, details) = runner.Interrupt();
+            Assert.Equal(130, exitCode);
+            Assert.Equal("Interruption", details!.RootElement.GetProperty("exception").GetProperty("type").GetString());
+            Assert.Equal($"{{ n: {round + 1} }}", Run(runner, "kept.n++; kept"));
+            Assert.Null(Run(runner, "setTimeout(() => { kept.later = true }, 1); undefined"));
+            Thread.Sleep(100);
+            Assert.Equal("true", Run(runner, "kept.later"));
+            Assert.Equal("true", Run(runner, "delete kept.later"));
+        }
+    }
+
+    [Fact]
+    public void The_value_has_the_forms_that_it_offers()
+    {
+        using var runner = Start();
+        var data = Results(runner, "({ a: [1, 'b', null], c: { d: true } })");
+        Assert.Equal("{ a: [ 1, 'b', null ], c: { d: true } }", data.GetProperty("text/plain").GetString());
+        Assert.Equal("{\"a\":[1,\"b\",null],\"c\":{\"d\":true}}", data.GetProperty("application/json").GetRawText());
+        Assert.Equal("[1]", Results(runner, "[1]").GetProperty("application/json").GetRawText());
+        Assert.Equal("\"1970-01-01T00:00:00.000Z\"", Results(runner, "new Date(0)").GetProperty("application/json").GetRawText());
+        foreach (string code in new[] { "var ring = {}; ring.ring = ring; ring", "new Map([[1, 2]])", "[1n]", "(x) => x", "5", "Object.create(null, { a: { get() { throw 1 }, enumerable: true } })" })
+            Assert.False(Results(runner, code).TryGetProperty("application/json", out _), code);
+        Assert.Equal("<b>x</b>", Results(runner, "({ _toHtml: () => '<b>x</b>' })").GetProperty("text/html").GetString());
+        Assert.Equal("# x", Results(runner, "({ [Symbol.for('Jupyter.display')]: () => ({ 'text/markdown': '# x' }) })").GetProperty("text/markdown").GetString());
+        Assert.Equal("iVBORw0KGgo=", Results(runner, "({ _toPng: () => Buffer.from('89504e470d0a1a0a', 'hex') })").GetProperty("image/png").GetString());
+        Assert.Equal("iVBORw0KGgoB", Results(runner, "new Uint8Array([0x89, 80, 78, 71, 13, 10, 26, 10, 1])").GetProperty("image/png").GetString());
+        Assert.Equal("{ _toHtml: [Function: _toHtml] }", Results(runner, "({ _toHtml() { throw new Error() } })").GetProperty("text/plain").GetString());
+    }
+
+    [Theory]
+    [InlineData("throw new TypeError('no')", "TypeError", "no", "TypeError: no\n    at [eval]:1:7")]
+    [InlineData("\n\nfunction f() { null.x }\nf()", "TypeError", "Cannot read properties of null (reading 'x')", "at f ([eval]:3:21)\n    at [eval]:4:1")]
+    [InlineData("throw 'text'", "String", "text", null)]
+    [InlineData("throw { a: 1 }", "Object", "{ a: 1 }", null)]
+    [InlineData("throw null", "null", "null", null)]
+    [InlineData("throw { get constructor() { throw 1 } }", "object", "", null)]
+    [InlineData("let = ;", "SyntaxError", "Unexpected token ';'", null)]
+    [InlineData("await Promise.reject(new RangeError('r'))", "RangeError", "r", "at [eval]:1:31")]
+    [InlineData("({ [util.inspect.custom]() { throw new Error('shy') } })", "Error", "shy", null)]
+    public void An_exception_is_told_by_its_name_message_and_stack(string code, string type, string text, string? stack)
+    {
+        using var runner = Start();
+        Assert.SkipUnless(runner.Ready.GetProperty("modules").GetBoolean() || !code.Contains("await", StringComparison.Ordinal), "node has no parser for await on this machine; this is tested in sandboxes alone");
+        runner.Send(code, PythonRunner.Session | PythonRunner.Value);
+        var (exitCode, details) = runner.Receive();
+        Assert.Equal(1, exitCode);
+        var exception = details!.RootElement.GetProperty("exception");
+        Assert.Equal(type, exception.GetProperty("type").GetString());
+        Assert.Equal(text, exception.GetProperty("text").GetString());
+        if (stack is not null)
+        {
+            string told = exception.GetProperty("stack").GetString()!;
+            Assert.Contains(stack, told, StringComparison.Ordinal);
+            Assert.DoesNotContain("runner.js", told, StringComparison.Ordinal);
+        }
+
+        Assert.Equal("1", Run(runner, "1"));
+    }
+
+    [Fact]
+    public void Names_can_be_declared_again()
+    {
+        using var runner = Start();
+        Assert.SkipUnless(runner.Ready.GetProperty("modules").GetBoolean(), "node has no parser on this machine; this is tested in sandboxes alone");
+        for (int n = 1; n <= 2; n++)
+        {
+            Assert.Equal($"[ {n}, {n + 1}, {n + 2}, {n + 3} ]", Run(runner, $"const a = {n}; let {{ b, c: [c] }} = {{ b: a + 1, c: [a + 2] }}; class D {{ static d = a + 3; }}\n[a, b, c, D.d]"));
+            Assert.Equal($"{n}", Run(runner, $"const e = await {n}; class F {{ f = e }}; new F().f"));
+        }
+
+        Assert.Equal("'own'", Run(runner, "const navigator = 'own'; const fs = require('fs'); navigator"));
+        // In one request that is the mistake that it is elsewhere.
+        runner.Send("const g = 1; const g = 2", PythonRunner.Session | PythonRunner.Value);
+        Assert.Equal(1, runner.Receive().ExitCode);
+    }
+
     [Fact]
     public void Timers_go_on_between_requests()
     {
@@ -184,7 +282,15 @@ public class NodeRunnerTests
     private static PythonRunner Start()
     {
         Assert.SkipUnless(File.Exists(PythonRunner.Node), "node is not installed on this machine; the runner is tested in sandboxes alone");
-        return new PythonRunner(PythonRunner.Node, "node/runner.js", null);
+        return new PythonRunner([PythonRunner.Node, "--no-force-async-hooks-checks"], "node/runner.js", null);
+    }
+
+    private static System.Text.Json.JsonElement Results(PythonRunner runner, string code)
+    {
+        runner.Send(code, PythonRunner.Session | PythonRunner.Value);
+        var (exitCode, details) = runner.Receive();
+        Assert.Equal(0, exitCode);
+        return details!.RootElement.GetProperty("results")[0].Clone();
     }
 
     private static string? Run(PythonRunner runner, string code)

@@ -22,6 +22,7 @@ internal sealed partial class PythonRunner : IDisposable
     public const uint Lines = 4;
     public const uint Value = 8;
 
+    private const int SIGINT = 2;
     private const int AF_UNIX = 1;
     private const int SOCK_SEQPACKET = 5;
     private const int SOCK_CLOEXEC = 0x80000;
@@ -32,11 +33,11 @@ internal sealed partial class PythonRunner : IDisposable
     private readonly Task<string> _error;
 
     public PythonRunner(string? input = null)
-        : this(Interpreter, "python/runner.py", input)
+        : this([Interpreter], "python/runner.py", input)
     {
     }
 
-    public PythonRunner(string interpreter, string runner, string? input)
+    public PythonRunner(IReadOnlyList<string> command, string runner, string? input)
     {
         int[] pair = new int[2];
         if (SocketPair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) throw new IOException("socketpair failed.");
@@ -44,7 +45,7 @@ internal sealed partial class PythonRunner : IDisposable
 
         // Only the child is to have its end: a shell takes the duplicate along, which has no close-on-exec.
         int child = Dup(pair[1]);
-        var start = Start(interpreter, [Path.Combine(Repository(), "runtimes", runner)]);
+        var start = Start(command[0], [.. command.Skip(1), Path.Combine(Repository(), "runtimes", runner)]);
         start.Environment["RAMET_CHANNEL"] = child.ToString();
         _process = Process.Start(start)!;
         _ = Close(child);
@@ -110,6 +111,19 @@ internal sealed partial class PythonRunner : IDisposable
         return (BinaryPrimitives.ReadInt32LittleEndian(reply.AsSpan(8)), length == 16 ? null : JsonDocument.Parse(reply.AsMemory(16, length - 16)));
     }
 
+    /// <summary>Interrupts what runs, as often as it takes. Gives the reply.</summary>
+    public (int ExitCode, JsonDocument? Details) Interrupt()
+    {
+        for (int tries = 0; tries < 100; tries++)
+        {
+            Assert.Equal(0, Kill(_process.Id, SIGINT));
+            if (_socket.Poll(TimeSpan.FromMilliseconds(200), SelectMode.SelectRead)) return Receive();
+        }
+
+        Assert.Fail("It could not be interrupted.");
+        return default;
+    }
+
     /// <summary>Waits for the end of the process.</summary>
     public Outcome Finish()
     {
@@ -141,6 +155,9 @@ internal sealed partial class PythonRunner : IDisposable
         while (!File.Exists(Path.Combine(folder, "Ramet.slnx"))) folder = Path.GetDirectoryName(folder)!;
         return folder;
     }
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Kill(int process, int signal);
 
     [LibraryImport("libc", EntryPoint = "socketpair")]
     private static partial int SocketPair(int domain, int type, int protocol, [Out] int[] pair);

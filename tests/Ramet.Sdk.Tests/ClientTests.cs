@@ -33,6 +33,30 @@ public sealed class ClientTests(Daemon daemon) : IDisposable
     }
 
     [Fact]
+    public async Task Output_of_a_fork_is_told_as_it_is_printed_and_what_throws_then_ends_it()
+    {
+        var pieces = new List<OutputPiece>();
+        var result = await _client.ExecAsync("import sys, time\nprint('é', flush=True)\ntime.sleep(0.3)\nprint(2)\nprint('e', file=sys.stderr)\nsys.exit(3)", pieces.Add);
+        Assert.Equal(("é\n2\n", "e\n", 3), (result.Stdout, result.Stderr, result.ExitCode));
+        Assert.Equal("é\n2\n", string.Concat(pieces.Where(piece => !piece.IsError).Select(piece => piece.Text)));
+        Assert.True(pieces.Count >= 3);
+        await Assert.ThrowsAsync<InvalidOperationException>(() => _client.ExecAsync("print(1, flush=True)\nwhile True: pass", _ => throw new InvalidOperationException(), new ExecOptions { Timeout = TimeSpan.FromMinutes(10) }));
+    }
+
+    [Fact]
+    public async Task A_template_is_made_of_a_sandbox_listed_used_and_removed()
+    {
+        await using var sandbox = new Sandbox(_client);
+        await sandbox.RunAsync("shared = 40");
+        var made = await sandbox.SaveTemplateAsync("csharp-sdk");
+        Assert.Equal(("csharp-sdk", "python", sandbox.Id), (made.Name, made.From, made.Sandbox));
+        Assert.Equal("42", (await _client.ExecAsync("print(shared + 2)", new ExecOptions { Template = "csharp-sdk" })).ToString());
+        Assert.Superset(new HashSet<string> { "python", "node", "csharp-sdk" }, (await _client.TemplatesAsync()).Select(template => template.Name).ToHashSet());
+        await _client.DeleteTemplateAsync("csharp-sdk");
+        Assert.Equal(404, (int)(await Assert.ThrowsAsync<RametApiException>(() => _client.DeleteTemplateAsync("csharp-sdk"))).Status);
+    }
+
+    [Fact]
     public async Task A_batch_keeps_its_order()
     {
         var results = await _client.ExecBatchAsync(Enumerable.Range(0, 10).Select(n => $"print({n} ** 2)"));
@@ -48,7 +72,8 @@ public sealed class ClientTests(Daemon daemon) : IDisposable
         await sandbox.RunAsync("x = 40");
         Assert.Equal("42", (await sandbox.RunAsync("x + 2")).Value);
         var failed = await sandbox.RunAsync("raise ValueError('no')");
-        Assert.Equal(new RunException { Type = "ValueError", Text = "no" }, failed.Exception);
+        Assert.Equal(("ValueError", "no"), (failed.Exception!.Type, failed.Exception.Text));
+        Assert.Contains("Traceback", failed.Exception.Stack, StringComparison.Ordinal);
         Assert.Contains("ValueError: no", Assert.Throws<RametCodeException>(() => failed.EnsureSuccess()).Message, StringComparison.Ordinal);
         var shown = await sandbox.RunAsync("class T:\n    def _repr_html_(self): return '<b>'\n    def _repr_png_(self): return b'\\x89PNG'\nT()");
         Assert.Equal("<b>", shown.Results[0].GetProperty("text/html").GetString());

@@ -6,7 +6,7 @@ using Ramet.Sdk.Tests;
 
 namespace Ramet.Sdk.Tests;
 
-/// <summary>The server that the SDKs talk to: ./ramet serve --dev with Python and Node.js, started as users start it.</summary>
+/// <summary>The server that the SDKs talk to: ./ramet serve --dev, started as users start it.</summary>
 public sealed class Daemon : IDisposable
 {
     private readonly ConcurrentQueue<string> _lines = new();
@@ -20,7 +20,6 @@ public sealed class Daemon : IDisposable
         foreach (string name in start.Environment.Keys.Where(name => name.StartsWith("RAMET_", StringComparison.Ordinal)).ToList()) start.Environment.Remove(name);
         start.Environment["RAMET_DATA_DIR"] = data;
         start.Environment["RAMET_CONFIG"] = "/dev/null";
-        start.Environment["RAMET_TEMPLATES"] = "python,node";
         _process = Process.Start(start)!;
         _process.OutputDataReceived += static (_, _) => { };
         _process.BeginOutputReadLine();

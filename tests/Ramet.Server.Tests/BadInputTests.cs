@@ -31,7 +31,7 @@ public sealed class BadInputTests(Daemon daemon)
     [InlineData("""{"code":"1","files":{"":"x"}}""", "path of a file")]
     [InlineData("""{"code":"1","files":{"/proc/version":"x"}}""", "/proc/version")]
     [InlineData("""{"code":"1","files":{"/usr":"x"}}""", "it is a directory")]
-    [InlineData("""{"code":"1","template":"nope"}""", "Templates: python")]
+    [InlineData("""{"code":"1","template":"nope"}""", "Templates: python, node")]
     [InlineData("""{"code":"\ud800"}""", "")]
     public async Task Bad_bodies_are_refused_with_what_is_wrong(string body, string says)
     {
@@ -99,47 +99,6 @@ public sealed class BadInputTests(Daemon daemon)
         }
 
         Assert.Equal("1\n", (string?)(await daemon.Http.ExecAsync("print(1)"))["stdout"]);
-    }
-
-    [Fact]
-    public async Task Two_thousand_idle_connections_do_not_keep_others_out()
-    {
-        var idle = Enumerable.Range(0, 2000).Select(_ => daemon.Server.Connect()).ToList();
-        try
-        {
-            Assert.Equal("1\n", (string?)(await daemon.Http.ExecAsync("print(1)"))["stdout"]);
-        }
-        finally
-        {
-            foreach (var socket in idle) socket.Dispose();
-        }
-    }
-
-    [Fact]
-    public async Task A_client_that_vanishes_ends_its_program()
-    {
-        using (var socket = daemon.Server.Connect())
-        {
-            string body = """{"code":"while True: pass","timeout_seconds":600}""";
-            await socket.SendAsync(Encoding.ASCII.GetBytes(
-                $"POST /v1/exec HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {daemon.Key}\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}"));
-            await WaitAsync(running => running > 0);
-        }
-
-        await WaitAsync(running => running == 0);
-
-        async Task WaitAsync(Func<int, bool> condition)
-        {
-            for (int tries = 0; tries < 200; tries++)
-            {
-                string metrics = await daemon.Http.GetStringAsync("/v1/metrics");
-                string line = metrics.Split('\n').First(text => text.StartsWith("ramet_sandboxes_running ", StringComparison.Ordinal));
-                if (condition(int.Parse(line.Split(' ')[1], System.Globalization.CultureInfo.InvariantCulture))) return;
-                await Task.Delay(50);
-            }
-
-            Assert.Fail("The number of running sandboxes did not change as expected.");
-        }
     }
 
     private static async Task<string> ReadSomeAsync(System.Net.Sockets.Socket socket)

@@ -153,6 +153,55 @@ public sealed class CommandLineTests(Daemon daemon)
     }
 
     [Fact]
+    public async Task Run_of_the_command_line_runs_in_the_daemon_and_means_the_same()
+    {
+        var settings = new Dictionary<string, string?> { ["RAMET_SERVER"] = daemon.Server.Address.ToString(), ["RAMET_API_KEY"] = daemon.Key };
+        string audit = File.ReadAllText(daemon.AuditFile);
+        var printed = Launcher.Run(["run", "-e", "A=b", "-w", "/tmp", "--", "sh", "-c", "echo $A; pwd; cat; echo err >&2; exit 7"], settings);
+        Assert.Equal((7, "b\n/tmp\n", "err\n"), (printed.ExitCode, printed.Stdout, printed.Stderr));
+        foreach (var (name, value) in new Dictionary<string, string> { ["HOME"] = "/root", ["PWD"] = "/root" })
+            Assert.Contains($"{name}={value}\n", Launcher.Run(["run", "--", "sh", "-c", "env"], settings).Stdout, StringComparison.Ordinal);
+        using (var process = Launcher.Start(["run", "--", "wc", "-c"], settings))
+        {
+            await process.StandardInput.BaseStream.WriteAsync(new byte[300_000]);
+            process.StandardInput.Close();
+            Assert.Equal("300000\n", await process.StandardOutput.ReadToEndAsync());
+        }
+
+        var late = Launcher.Run(["run", "--timeout", "500ms", "--", "sh", "-c", "echo before; sleep 1000"], settings);
+        Assert.Equal((124, "before\n"), (late.ExitCode, late.Stdout));
+        Assert.Contains("--timeout", late.Stderr, StringComparison.Ordinal);
+        var much = Launcher.Run(["run", "--max-output", "1000", "--", "sh", "-c", "yes"], settings);
+        Assert.Equal((153, 1000), (much.ExitCode, much.Stdout.Length));
+        Assert.Contains("cut off", much.Stderr, StringComparison.Ordinal);
+        Assert.Equal(127, Launcher.Run(["run", "--", "no-such-program"], settings).ExitCode);
+        Assert.Equal(126, Launcher.Run(["run", "--", "/etc/passwd"], settings).ExitCode);
+        Assert.Equal(2, Launcher.Run(["run", "--image", "no-such-image", "--", "ls"], settings).ExitCode);
+        Assert.Contains("\r\n", Launcher.Run(["run", "--tty", "--", "sh", "-c", "tty; echo"], settings).Stdout, StringComparison.Ordinal);
+        // Interrupted, it leaves nothing.
+        using (var process = Launcher.Start(["run", "--", "sh", "-c", "trap '' TERM; echo ready; sleep 1000"], settings))
+        {
+            Assert.Equal("ready", await process.StandardOutput.ReadLineAsync());
+            using (var kill = Process.Start("/bin/kill", [$"{process.Id}"])) await kill.WaitForExitAsync();
+            await process.WaitForExitAsync();
+            Assert.Equal(143, process.ExitCode);
+        }
+
+        string said = File.ReadAllText(daemon.AuditFile)[audit.Length..];
+        string[] ids = [.. System.Text.RegularExpressions.Regex.Matches(said, "(?<=/v1/sandboxes/)sb_[0-9a-z]+(?=/processes)", System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(5)).Select(match => match.Value).Distinct()];
+        Assert.True(ids.Length >= 8, $"The daemon was not asked: {said}");
+        foreach (string id in ids)
+        {
+            using var response = await daemon.Http.GetAsync($"/v1/sandboxes/{id}");
+            Assert.Equal(System.Net.HttpStatusCode.NotFound, response.StatusCode);
+        }
+
+        // What a daemon does not know is done without it.
+        Assert.Equal("65534\n", Launcher.Run(["run", "--user", "nobody", "--", "id", "-u"], settings).Stdout);
+        Assert.Contains("write(1", Launcher.Run(["run", "--strace", "--", "echo", "x"], settings).Stderr, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_template_is_built_on_another_with_a_script_and_of_a_sandbox()
     {
         string name = "t" + Guid.NewGuid().ToString("n"), script = Path.Combine(Path.GetTempPath(), name + ".py");

@@ -155,6 +155,7 @@ public sealed class ServeTests(Daemon daemon)
         using var server = new RunningServer(["--dev", "--listen", "127.0.0.1:0"], new Dictionary<string, string?> { ["RAMET_LOG_LEVEL"] = "debug" });
         Assert.Contains("Ready", server.Log, StringComparison.Ordinal);
         var outcome = Launcher.Run(["serve", "--dev", "--listen", $"127.0.0.1:{daemon.Server.Address.Port}"], new Dictionary<string, string?> { ["RAMET_LOG_FORMAT"] = "json" });
+        Assert.True(outcome is { ExitCode: 125, Stderr.Length: > 0 }, $"{outcome}");
         var line = JsonNode.Parse(outcome.Stderr.Split('\n')[0])!;
         Assert.Equal("dev", (string?)line["event"]);
         Assert.Equal("warning", (string?)line["level"]);

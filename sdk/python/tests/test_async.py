@@ -16,6 +16,22 @@ class AsyncTests(unittest.IsolatedAsyncioTestCase):
             self.assertEqual(["a", "b"], [str(one) for one in await client.exec_batch(["print('a')", "print('b')"])])
             self.assertEqual("ok", (await client.health())["status"])
 
+    async def test_output_of_a_fork_is_told_and_templates_are_made(self):
+        pieces = []
+
+        async def note(text):
+            await asyncio.sleep(0)
+            pieces.append(text)
+
+        async with AsyncClient() as client, AsyncSandbox(client=client) as sandbox:
+            result = await client.exec("print(1 + 1)", on_stdout=note)
+            self.assertEqual(("2\n", ["2\n"], 0), (result.stdout, pieces, result.exit_code))
+            await sandbox.run("shared = 1")
+            self.assertEqual("python-sdk-async", (await sandbox.save_template("python-sdk-async")).name)
+            self.assertEqual("1", str(await client.exec("print(shared)", template="python-sdk-async")))
+            self.assertIn("python-sdk-async", [one.name for one in await client.templates()])
+            await client.delete_template("python-sdk-async")
+
     async def test_a_sandbox_is_made_when_it_is_used_and_goes_when_it_is_left(self):
         sandbox = AsyncSandbox()
         values = await asyncio.gather(*(sandbox.run(str(n)) for n in range(4)))

@@ -29,6 +29,29 @@ class ExecTests(unittest.TestCase):
             result.check()
         self.assertIs(caught.exception.result, result)
 
+    def test_output_of_a_fork_is_told_as_it_is_printed(self):
+        pieces, errors = [], []
+        result = ramet.exec(
+            "import sys, time\nfor i in range(3):\n    print('é', i, flush=True)\n    time.sleep(0.2)\nprint('e', file=sys.stderr)\nsys.exit(3)",
+            on_stdout=lambda text: pieces.append((text, time.monotonic())), on_stderr=errors.append)
+        self.assertEqual("é 0\né 1\né 2\n", "".join(text for text, _ in pieces))
+        self.assertGreater(pieces[-1][1] - pieces[0][1], 0.2)
+        self.assertEqual(("é 0\né 1\né 2\n", "e\n", "é 0\né 1\né 2\ne\n", 3, ["e\n"]), (result.stdout, result.stderr, result.output, result.exit_code, errors))
+        self.assertTrue(result.id and result.total_time_ms > 0)
+
+    def test_a_template_is_made_of_a_sandbox_listed_used_and_removed(self):
+        with Client() as client, Sandbox(client=client) as sandbox:
+            sandbox.run("import json\nshared = {'a': 40}")
+            made = sandbox.save_template("python-sdk")
+            self.assertEqual(("python-sdk", sandbox.id, "python"), (made.name, made.sandbox, made.origin))
+            self.assertEqual("42", str(client.exec("print(shared['a'] + 2)", template="python-sdk")))
+            known = {one.name: one for one in client.templates()}
+            self.assertEqual(("python", "node"), (known["python"].language, known["node"].language))
+            self.assertIn("python-sdk", known)
+            client.delete_template("python-sdk")
+            with self.assertRaises(NotFoundError):
+                client.delete_template("python-sdk")
+
     def test_output_that_is_no_text_is_not_lost(self):
         self.assertEqual(b"\xff\xfe\n", ramet.exec("import os; os.write(1, b'\\xff\\xfe\\n')").stdout_bytes)
 

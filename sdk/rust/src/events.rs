@@ -1,5 +1,5 @@
 use crate::model::string;
-use crate::{CommandResult, Error, Output, Result, RunResult};
+use crate::{CommandResult, Error, ExecResult, Output, Result, RunResult};
 use serde_json::Value;
 
 /// Puts server-sent events (the HTML standard's text/event-stream) together from pieces.
@@ -74,6 +74,11 @@ impl<F: FnMut(&Output)> Collector<F> {
     pub fn run(mut self) -> Result<RunResult> {
         let end = self.finish()?;
         Ok(RunResult { stdout: self.stdout, stderr: self.stderr, ..RunResult::of(&end) })
+    }
+
+    pub fn exec(mut self) -> Result<ExecResult> {
+        let end = self.finish()?;
+        Ok(ExecResult { stdout: self.stdout, stderr: self.stderr, ..ExecResult::of(&end) })
     }
 
     pub fn command(mut self, pid: u32) -> Result<CommandResult> {

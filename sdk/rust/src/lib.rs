@@ -27,5 +27,5 @@ mod surface;
 #[cfg(feature = "blocking")]
 pub use blocking::{Client, Sandbox};
 pub use error::{ApiError, Error, Result};
-pub use model::{CommandResult, ExecResult, FileInfo, Output, ProcessInfo, RunResult, SandboxInfo, Saved};
+pub use model::{CommandResult, ExecResult, FileInfo, Output, ProcessInfo, RunResult, SandboxInfo, Saved, Template};
 pub use options::{ClientOptions, Command, CommandOptions, ExecOptions, RunOptions, SandboxOptions};

@@ -241,3 +241,21 @@ impl Saved {
         }
     }
 }
+
+/// What sandboxes are forked from: the server's, or made of a sandbox.
+#[derive(Debug, Clone)]
+pub struct Template {
+    pub name: String,
+    /// The language of the server's templates.
+    pub language: Option<String>,
+    /// The template below it, of the key's own.
+    pub from: Option<String>,
+    /// The id of the sandbox that it was made of.
+    pub sandbox: Option<String>,
+}
+
+impl Template {
+    pub(crate) fn of(value: &Value) -> Self {
+        Template { name: string(value, "name"), language: maybe(value, "language"), from: maybe(value, "from"), sandbox: maybe(value, "sandbox") }
+    }
+}

@@ -12,6 +12,23 @@ macro_rules! client_surface {
             Ok(ExecResult::of(&self.json("POST", "/v1/exec", Some(options.body(code)))$($w)*?))
         }
 
+        /// The same; `each` is called with what is printed, as it is printed.
+        pub $($a)* fn exec_streaming(&self, code: &str, options: &ExecOptions, each: impl FnMut(&Output)) -> Result<ExecResult> {
+            let mut collector = Collector::new(each);
+            self.events("POST", "/v1/exec", Some(options.body(code)), |piece| collector.feed(piece))$($w)*?;
+            collector.exec()
+        }
+
+        /// What sandboxes can be forked from: the server's templates, then the key's own.
+        pub $($a)* fn templates(&self) -> Result<Vec<Template>> {
+            Ok(list(&self.json("GET", "/v1/templates", None)$($w)*?["templates"], Template::of))
+        }
+
+        /// Removes one of the key's own. Sandboxes that were forked from it live on.
+        pub $($a)* fn delete_template(&self, name: &str) -> Result<()> {
+            self.json("DELETE", &format!("/v1/templates/{}", encode(name)), None)$($w)*.map(drop)
+        }
+
         /// Runs several pieces of code, each in a fork of its own. Results are in the same order.
         pub $($a)* fn exec_batch(&self, codes: &[&str], options: &ExecOptions) -> Result<Vec<ExecResult>> {
             let executions: Vec<Value> = codes.iter().map(|code| options.body(code)).collect();
@@ -118,6 +135,11 @@ macro_rules! sandbox_surface {
         /// Saves it as it is now, for `SandboxOptions::snapshot`, also after the server was restarted.
         pub $($a)* fn snapshot(&self, name: Option<&str>) -> Result<Saved> {
             Ok(Saved::of(&self.call("POST", "/snapshots", Some(name.map_or(json!({}), |name| json!({"name": name}))))$($w)*?))
+        }
+
+        /// Makes a template of it as it is now, which has all that it has imported and defined. Nothing may run in it; it goes on.
+        pub $($a)* fn save_template(&self, name: &str) -> Result<Template> {
+            Ok(Template::of(&self.client.json("POST", "/v1/templates", Some(json!({"name": name, "sandbox": self.id})))$($w)*?))
         }
 
         /// Notes this moment, for `rewind` and `diff`.

@@ -10,6 +10,10 @@ async fn code_sandboxes_commands_and_files_work_without_blocking() {
     assert_eq!("2", client.exec("print(1 + 1)").await.unwrap().to_string());
     let (a, b) = tokio::join!(client.exec("print('a')"), client.exec("print('b')"));
     assert_eq!(("a".to_owned(), "b".to_owned()), (a.unwrap().to_string(), b.unwrap().to_string()));
+    let mut told = String::new();
+    let result = client.exec_streaming("print(3)", &ExecOptions::default(), |piece| if let Output::Stdout(text) = piece { told.push_str(text) }).await.unwrap();
+    assert_eq!(("3\n", "3\n"), (told.as_str(), result.stdout.as_str()));
+    assert!(client.templates().await.unwrap().iter().any(|one| one.name == "node"));
     let sandbox = client.create(&SandboxOptions::default()).await.unwrap();
     sandbox.run("x = 40").await.unwrap();
     let mut streamed = String::new();

@@ -29,6 +29,25 @@ fn code_runs_in_a_fork_of_its_own() {
 }
 
 #[test]
+fn output_of_a_fork_is_told_as_it_is_printed_and_templates_are_made() {
+    let client = Client::new();
+    let mut pieces = Vec::new();
+    let code = "import sys, time\nprint('é', flush=True)\ntime.sleep(0.2)\nprint(2)\nprint('e', file=sys.stderr)\nsys.exit(3)";
+    let result = client.exec_streaming(code, &ExecOptions::default(), |piece| pieces.push(piece.clone())).unwrap();
+    assert_eq!(("é\n2\n", "e\n", 3), (result.stdout.as_str(), result.stderr.as_str(), result.exit_code));
+    assert!(pieces.len() >= 3);
+    let sandbox = client.create(&SandboxOptions::default()).unwrap();
+    sandbox.run("shared = 40").unwrap();
+    let made = sandbox.save_template("rust-sdk").unwrap();
+    assert_eq!(("rust-sdk", Some("python")), (made.name.as_str(), made.from.as_deref()));
+    let options = ExecOptions { template: Some("rust-sdk".into()), ..Default::default() };
+    assert_eq!("42", client.exec_with("print(shared + 2)", &options).unwrap().to_string());
+    assert!(client.templates().unwrap().iter().any(|one| one.name == "rust-sdk"));
+    client.delete_template("rust-sdk").unwrap();
+    assert!(client.delete_template("rust-sdk").unwrap_err().is_not_found());
+}
+
+#[test]
 fn names_stay_and_values_exceptions_and_streams_are_told() {
     let sandbox = Sandbox::new().unwrap();
     assert_eq!("2", sandbox.run("print(1 + 1)").unwrap().to_string());

@@ -1,6 +1,7 @@
 import "./dispose.js";
-import { type ApiError, brokenBy, errorOf } from "./errors.js";
-import { type Content, camel, ExecResult, type Health, type Json, type SandboxInfo, type Snapshot, snake, toBase64 } from "./models.js";
+import { type ApiError, brokenBy, errorOf, TransportError } from "./errors.js";
+import { readEvents } from "./events.js";
+import { type Content, camel, ExecResult, type Health, type Json, type SandboxInfo, type Snapshot, snake, type Template, toBase64 } from "./models.js";
 
 /** Where the server is. */
 export interface ClientOptions {
@@ -19,8 +20,16 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
+/** Told of output as it comes. */
+export interface OutputListeners {
+  /** Called with what is printed, as it is printed; awaited. What it throws ends the code. */
+  onStdout?: (text: string) => unknown;
+  /** The same for standard error. */
+  onStderr?: (text: string) => unknown;
+}
+
 /** How code is run in a fork of its own. */
-export interface ExecOptions extends CallOptions {
+export interface ExecOptions extends CallOptions, OutputListeners {
   /** The language of the code. Default of this SDK: node (of the HTTP interface: python). */
   language?: string;
   template?: string;
@@ -81,7 +90,10 @@ export class Client {
 
   /** Runs code in a fork of its own, of which nothing is left. JavaScript, unless `language` or `template` says otherwise. */
   async exec(code: string, options: ExecOptions = {}): Promise<ExecResult> {
-    return new ExecResult(await this.json("POST", "/v1/exec", { json: execBody(code, options), signal: options.signal }));
+    const request = { json: execBody(code, options), signal: options.signal };
+    if (!options.onStdout && !options.onStderr) return new ExecResult(await this.json("POST", "/v1/exec", request));
+    const { data, stdout, stderr } = await this.stream("/v1/exec", request, options);
+    return new ExecResult({ ...data, stdout, stderr, output: stdout + stderr });
   }
 
   /** Runs several pieces of code, each in a fork of its own. Results are in the same order. */
@@ -135,6 +147,38 @@ export class Client {
   /** Forgets a saved sandbox. Sandboxes that were made of it live on. */
   async deleteSnapshot(snapshot: string | Snapshot, options: CallOptions = {}): Promise<void> {
     await this.json("DELETE", `/v1/snapshots/${encodeURIComponent(typeof snapshot === "string" ? snapshot : snapshot.id)}`, options);
+  }
+
+  /** What sandboxes can be forked from: the server's templates, then the key's own. */
+  async templates(options: CallOptions = {}): Promise<Template[]> {
+    return firstList(await this.json("GET", "/v1/templates", options)).map((one) => camel<Template>(one));
+  }
+
+  /** Removes one of the key's own. Sandboxes that were forked from it live on. */
+  async deleteTemplate(name: string, options: CallOptions = {}): Promise<void> {
+    await this.json("DELETE", `/v1/templates/${encodeURIComponent(name)}`, options);
+  }
+
+  /** Code whose output is told as it comes: what the last event says, and all that was printed. */
+  async stream(path: string, request: RequestOptions, listeners: OutputListeners): Promise<{ data: Json; stdout: string; stderr: string }> {
+    const response = await this.request("POST", path, { ...request, accept: "text/event-stream" });
+    let stdout = "";
+    let stderr = "";
+    let data: Json | undefined;
+    for await (const event of readEvents(response.body!, request.signal)) {
+      const text = event.data["text"] as string;
+      if (event.name === "stdout") {
+        stdout += text;
+        await listeners.onStdout?.(text);
+      } else if (event.name === "stderr") {
+        stderr += text;
+        await listeners.onStderr?.(text);
+      } else if (event.name === "end") {
+        data = event.data;
+      }
+    }
+    if (!data) throw new TransportError("The stream ended before the code did.");
+    return { data, stdout, stderr };
   }
 
   /** A request whose answer is JSON, or nothing. For what this class has no method for. */
@@ -203,7 +247,7 @@ export function firstList(answer: Json): Json[] {
 }
 
 function execBody(code: string, options: ExecOptions): Json {
-  const { signal: _, files, template, ...rest } = options;
+  const { signal: _, onStdout: __, onStderr: ___, files, template, ...rest } = options;
   const contents = files && Object.fromEntries(Object.entries(files).map(([path, content]) => [path, typeof content === "string" ? content : { base64: toBase64(content) }]));
   return snake({ language: template ? undefined : "node", ...rest, template, files: contents, code });
 }

@@ -45,6 +45,8 @@ export function toBase64(bytes: Uint8Array): string {
 export interface CodeException {
   type: string;
   text: string;
+  /** Where it was thrown, as the language tells it. */
+  stack?: string | null;
 }
 
 /** What a value or figure looks like. */
@@ -80,7 +82,7 @@ export class RunResult {
   readonly value: string | undefined;
   /** How the last expression and open figures look. */
   readonly results: Output[];
-  /** The exception that nothing caught, where the language's runner tells it (Python). */
+  /** The exception that nothing caught, if the language's runner tells it. */
   readonly exception: CodeException | undefined;
   readonly durationMs: number;
 
@@ -226,6 +228,19 @@ export interface Snapshot {
   created: Date;
   sizeBytes: number;
   metadata: Record<string, string>;
+}
+
+/** What sandboxes are forked from: the server's, or made of a sandbox. */
+export interface Template {
+  name: string;
+  /** The language of the server's templates. */
+  language?: string;
+  /** The template below it, of the key's own. */
+  from?: string;
+  /** The id of the sandbox that it was made of. */
+  sandbox?: string;
+  created?: Date;
+  sizeBytes?: number;
 }
 
 /** A moment of a sandbox to which it can be taken back. */

@@ -1,10 +1,9 @@
 import "./dispose.js";
 import { type CallOptions, type Client, type ClientOptions, clientFor, firstList } from "./client.js";
 import { Commands } from "./commands.js";
-import { NotFoundError, TransportError } from "./errors.js";
-import { readEvents } from "./events.js";
+import { NotFoundError } from "./errors.js";
 import { Files } from "./files.js";
-import { type Checkpoint, camel, type Json, type Logs, RunResult, type SandboxInfo, type Snapshot, snake } from "./models.js";
+import { type Checkpoint, camel, type Json, type Logs, RunResult, type SandboxInfo, type Snapshot, snake, type Template } from "./models.js";
 
 /** What a sandbox is made of, and where. */
 export interface SandboxOptions extends ClientOptions {
@@ -126,24 +125,8 @@ export class Sandbox implements AsyncDisposable {
     const json = snake({ code, ...members });
     const path = await this.path("/run");
     if (!onStdout && !onStderr && (options.timeoutSeconds ?? 0) < streamFrom) return new RunResult(await this.client.json("POST", path, { json, signal }));
-    const response = await this.client.request("POST", path, { json, signal, accept: "text/event-stream" });
-    let stdout = "";
-    let stderr = "";
-    let result: RunResult | undefined;
-    for await (const event of readEvents(response.body!, signal)) {
-      const text = event.data["text"] as string;
-      if (event.name === "stdout") {
-        stdout += text;
-        await onStdout?.(text);
-      } else if (event.name === "stderr") {
-        stderr += text;
-        await onStderr?.(text);
-      } else if (event.name === "end") {
-        result = new RunResult(event.data, stdout, stderr);
-      }
-    }
-    if (!result) throw new TransportError("The stream ended before the code did.");
-    return result;
+    const { data, stdout, stderr } = await this.client.stream(path, { json, signal }, options);
+    return new RunResult(data, stdout, stderr);
   }
 
   /** State, memory, and when it ends. */
@@ -176,6 +159,11 @@ export class Sandbox implements AsyncDisposable {
     const { signal, ...members } = options;
     const answer = await this.client.json("POST", await this.path("/fork"), { json: snake({ count, ...members }), signal });
     return (answer["sandboxes"] as Json[]).map((one) => Sandbox.#of(this.client, String(one["id"])));
+  }
+
+  /** Makes a template of it as it is now: `new Sandbox({ template: name })` has all that it has loaded and defined. Nothing may run in it; it goes on. */
+  async saveTemplate(name: string, options: CallOptions = {}): Promise<Template> {
+    return camel<Template>(await this.client.json("POST", "/v1/templates", { json: { name, sandbox: await this.ready() }, ...options }));
   }
 
   /** Saves it as it is now. `new Sandbox({ snapshot })` goes on from there, also after the server was restarted. */

@@ -25,6 +25,30 @@ test("code runs in a fork of its own, with input, arguments, environment and fil
   assert.deepEqual([...(await exec("import os; os.write(1, b'\\xff\\n')", { language: "python" })).stdoutBytes], [255, 10]);
 });
 
+test("output of a fork is told as it is printed", async () => {
+  const pieces = [], errors = [];
+  const result = await exec("console.log('é'); console.error('e'); setTimeout(() => { console.log('later'); process.exitCode = 3; }, 300)", {
+    onStdout: (text) => pieces.push([text, Date.now()]), onStderr: async (text) => errors.push(text),
+  });
+  assert.deepEqual([result.stdout, result.stderr, result.output, result.exitCode, errors.join("")], ["é\nlater\n", "e\n", "é\nlater\ne\n", 3, "e\n"]);
+  assert.ok(pieces.at(-1)[1] - pieces[0][1] > 100);
+});
+
+test("a template is made of a sandbox, listed, used and removed", async () => {
+  const sandbox = new Sandbox();
+  try {
+    await sandbox.run("const shared = 40");
+    assert.equal((await sandbox.saveTemplate("typescript-sdk")).from, "node");
+    assert.equal(String(await exec("console.log(shared + 2)", { template: "typescript-sdk" })), "42");
+    const names = (await sandbox.client.templates()).map((one) => one.name);
+    for (const name of ["python", "node", "typescript-sdk"]) assert.ok(names.includes(name), name);
+    await sandbox.client.deleteTemplate("typescript-sdk");
+    await assert.rejects(sandbox.client.deleteTemplate("typescript-sdk"), NotFoundError);
+  } finally {
+    await sandbox.close();
+  }
+});
+
 test("a batch keeps its order", async () => {
   const codes = Array.from({ length: 10 }, (_, n) => `console.log(${n} ** 2)`);
   const results = await execBatch([...codes, { code: "print(input())", language: "python", stdin: "own\n" }], { timeoutSeconds: 20 });
@@ -41,6 +65,10 @@ test("names stay, the last expression is the value, and an exception leaves the 
     const failed = await sandbox.run("throw new TypeError('no')");
     assert.equal(failed.exitCode, 1);
     assert.match(failed.stderr, /TypeError: no/);
+    assert.deepEqual([failed.exception.type, failed.exception.text], ["TypeError", "no"]);
+    assert.match(failed.exception.stack, /at \[eval\]:1:7/);
+    const late = await sandbox.run("await new Promise((r) => setTimeout(r, 5)); for (;;);", { timeoutSeconds: 0.5 });
+    assert.ok(late.timedOut);
     assert.throws(() => failed.check(), /TypeError: no/);
     assert.equal((await sandbox.run("await Promise.resolve(x)")).value, "40");
   } finally {
@@ -54,7 +82,9 @@ test("a Python sandbox tells exceptions, tables and images", async () => {
     const shown = await sandbox.run("class T:\n    def _repr_html_(self): return '<b>'\n    def _repr_png_(self): return b'\\x89PNG'\nT()");
     assert.equal(shown.results[0].html, "<b>");
     assert.deepEqual([...shown.results[0].png], [0x89, 80, 78, 71]);
-    assert.deepEqual((await sandbox.run("raise ValueError('no')")).exception, { type: "ValueError", text: "no" });
+    const { type, text, stack } = (await sandbox.run("raise ValueError('no')")).exception;
+    assert.deepEqual([type, text], ["ValueError", "no"]);
+    assert.match(stack, /Traceback/);
     const late = await sandbox.run("w = 5\nwhile True: pass", { timeoutSeconds: 0.5 });
     assert.ok(late.timedOut);
     assert.equal((await sandbox.run("w")).value, "5");

@@ -93,9 +93,7 @@ internal static class ExecCommand
     /// <summary>Whether a daemon knows all that is asked for.</summary>
     private static bool IsForDaemons(ExecRequest request, SandboxOptions options)
     {
-        var standard = new SandboxOptions();
-        return request is { FileName: null, OpenInput: false } && options.Timeout is { TotalSeconds: <= 3600 } && options.MemoryBytes % (1 << 20) == 0 && options.MemoryBytes >> 20 <= 1 << 20
-            && options.MaxOutputBytes == standard.MaxOutputBytes && options.MaxThreads == standard.MaxThreads && options.MaxOpenFiles == standard.MaxOpenFiles && options.VirtualCpus == standard.VirtualCpus;
+        return request is { FileName: null, OpenInput: false } && options.Timeout is { TotalSeconds: <= 3600 } && options.MaxOutputBytes == new SandboxOptions().MaxOutputBytes && Remote.DaemonLimits.Know(options);
     }
 
     // Of its own: what it needs is loaded only when there is a daemon.

@@ -30,6 +30,7 @@ internal static class RunCommand
                 Notes:
                   The sandbox begins with the image's files and loses what it wrote when it ends. Ramet's options end at the first
                   word that is not one, or at '--'. stdin, stdout and stderr are passed on as they are, and so is the exit code.
+                  A daemon that runs does it, if it knows all that is asked for (not --user, --cpus, --strace, --stats).
                 """,
             Examples =
             [
@@ -40,23 +41,55 @@ internal static class RunCommand
                 ("ramet run --strace -- cat /etc/hostname", "What the program asks the kernel for."),
             ],
         };
-        foreach (var option in (Option[])[image, environment, directory, user, interactive, tty, strace, stats])
+        var server = new Option<string?>("--server") { Description = "A daemon to run it: HOST:PORT, a URL, or unix:/PATH. Else RAMET_SERVER; else the daemon of the data directory, if it runs.", HelpName = "ADDRESS" };
+        foreach (var option in (Option[])[image, environment, directory, user, interactive, tty, strace, stats, server])
             command.Options.Add(option);
         limits.AddTo(command);
         command.Arguments.Add(words);
-        command.SetAction(parse => Run(
-            globals.DataDirectory(parse), globals.KvmDevice(parse), parse.GetValue(image)!, parse.GetValue(words) ?? [], ReadEnvironment(parse.GetValue(environment) ?? []),
-            parse.GetValue(directory), parse.GetValue(user), parse.Has(interactive), parse.Has(tty),
-            limits.Read(parse) with { Output = new OutputPassthrough(), Tracer = parse.Has(strace) ? new StraceWriter() : null }, parse.Has(stats)));
+        command.SetAction(parse =>
+        {
+            string[] program = parse.GetValue(words) ?? [];
+            string? workingDirectory = parse.GetValue(directory);
+            if (program.Length == 0 || program[0].Length == 0) throw new UsageException("no COMMAND given: name a program, such as: ramet run -- ls /");
+            if (workingDirectory is not (null or ['/', ..])) throw new UsageException($"--workdir '{workingDirectory}' is not an absolute path.");
+            var variables = ReadEnvironment(parse.GetValue(environment) ?? []);
+            var options = limits.Read(parse) with { Output = new OutputPassthrough(), Tracer = parse.Has(strace) ? new StraceWriter() : null };
+            bool isForDaemons = options.Tracer is null && !parse.Has(stats) && parse.GetValue(user) is null && Remote.DaemonLimits.Know(options);
+            return (isForDaemons ? TryDaemon(parse.GetValue(server), globals.DataDirectory(parse), parse.GetValue(image)!, program, variables, workingDirectory, parse.Has(interactive), parse.Has(tty), options) : null)
+                ?? Run(
+                    globals.DataDirectory(parse), globals.KvmDevice(parse), parse.GetValue(image)!, program, variables, workingDirectory, parse.GetValue(user), parse.Has(interactive), parse.Has(tty), options,
+                    parse.Has(stats));
+        });
         return command;
+    }
+
+    // Of its own: what it needs is loaded only when there is a daemon.
+    private static int? TryDaemon(
+        string? server, string dataDirectory, string image, string[] words, List<KeyValuePair<string, string>> environment, string? workingDirectory, bool interactive, bool tty, SandboxOptions options)
+    {
+        var named = Remote.DaemonAddress.Named(server);
+        // What is built is built here, where its progress can be seen.
+        if (named is null && !File.Exists(Path.Combine(dataDirectory, "images", image, "image.json"))) return null;
+        if ((named ?? Remote.DaemonAddress.Noted(dataDirectory)) is not { } address) return null;
+        Dictionary<string, string> variables = new(StringComparer.Ordinal);
+        if (tty) variables["TERM"] = TerminalSession.Type();
+        foreach (var (name, value) in environment) variables[name] = value;
+        var size = TerminalSession.Size();
+        var program = new Contracts.ProcessBody
+        {
+            Command = words,
+            Env = variables,
+            Cwd = workingDirectory,
+            Tty = tty ? new Contracts.TerminalSize { Rows = size.Rows, Columns = size.Columns } : null,
+            KeepStdin = tty || interactive || !StandardStream.IsTerminal(0),
+        };
+        return Remote.RemoteRun.TryRun(address, named is not null, image, program, options);
     }
 
     private static int Run(
         string dataDirectory, string kvmDevice, string imageName, string[] words, List<KeyValuePair<string, string>> environment, string? workingDirectory, string? user, bool interactive, bool tty,
         SandboxOptions options, bool stats)
     {
-        if (words.Length == 0 || words[0].Length == 0) throw new UsageException("no COMMAND given: name a program, such as: ramet run -- ls /");
-        if (workingDirectory is not (null or ['/', ..])) throw new UsageException($"--workdir '{workingDirectory}' is not an absolute path.");
         using var interruption = new Interruption();
         using var engine = Engine.Open(dataDirectory, kvmDevice);
         StartupTrace.Mark("KVM opened");

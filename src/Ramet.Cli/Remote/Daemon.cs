@@ -107,19 +107,22 @@ internal sealed class Daemon : IDisposable
 
     private static Exception Refused(HttpResponseMessage response)
     {
-        string text;
+        Problem? problem = null;
         try
         {
             using var content = response.Content.ReadAsStream();
-            text = JsonSerializer.Deserialize(content, ContractsJson.Default.Problem)?.Detail ?? "";
+            problem = JsonSerializer.Deserialize(content, ContractsJson.Default.Problem);
         }
         catch (Exception e) when (e is JsonException or IOException)
         {
-            text = "";
+            // It is of something in between; the status says enough.
         }
+
+        string text = problem?.Detail ?? "";
 
         if (text.Length == 0) text = $"the server answers with {(int)response.StatusCode} {response.ReasonPhrase}.";
         if (response.StatusCode == HttpStatusCode.Unauthorized) text += " This command sends the key in RAMET_API_KEY.";
+        if (problem?.Errno is { } errno && Enum.TryParse(errno, out Abi.Errno error)) return new SandboxException(text, error);
         return (int)response.StatusCode < 500 ? new UsageException(text) : new SandboxException(text);
     }
 }

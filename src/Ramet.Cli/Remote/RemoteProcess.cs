@@ -13,10 +13,19 @@ namespace Ramet.Cli.Remote;
 /// <summary>A process of a sandbox whose standard streams, or terminal, are this process's: over WebSocket, byte for byte.</summary>
 internal sealed class RemoteProcess(Daemon daemon, string path, bool terminal) : IDisposable
 {
+    /// <summary>The exit code of a program that has printed more than it may.</summary>
+    public const int CutOffCode = 153;
+
     private const int SIGWINCH = 28;
 
     private readonly ClientWebSocket _socket = new();
     private readonly SemaphoreSlim _sending = new(1, 1);
+
+    /// <summary>What it may print, bytes. With the first byte beyond it is over here, with exit code 153; whoever has set this ends the process.</summary>
+    public long MaxOutput { get; init; } = long.MaxValue;
+
+    /// <summary>Whether it has printed more than that.</summary>
+    public bool IsCutOff { get; private set; }
 
     /// <summary>Passes everything on until the process ends; gives its exit code.</summary>
     /// <param name="passInput">Whether stdin is passed on. Else it reads the end of the file.</param>
@@ -59,6 +68,7 @@ internal sealed class RemoteProcess(Daemon daemon, string path, bool terminal) :
     {
         byte[] buffer = new byte[65536];
         int filled = 0;
+        long left = MaxOutput;
         while (true)
         {
             ValueWebSocketReceiveResult received;
@@ -76,7 +86,11 @@ internal sealed class RemoteProcess(Daemon daemon, string path, bool terminal) :
             if (received.MessageType == WebSocketMessageType.Binary)
             {
                 // The first byte of a message says which stream it is; pieces of a message that is larger than the buffer go on.
-                if (filled > 1) StandardStream.Write(buffer[0] == 2 ? 2 : 1, buffer.AsSpan(1, filled - 1));
+                int count = (int)Math.Min(filled - 1, left);
+                if (count > 0) StandardStream.Write(buffer[0] == 2 ? 2 : 1, buffer.AsSpan(1, count));
+                IsCutOff = count < filled - 1;
+                if (IsCutOff) return CutOffCode;
+                left -= count;
                 filled = received.EndOfMessage ? 0 : 1;
                 continue;
             }

@@ -15,7 +15,7 @@ public sealed partial class DurableSandboxHost
     /// <inheritdoc/>
     public async Task<HostedOwnTemplate> CreateTemplateAsync(string tenant, string name, string sandbox, CancellationToken cancellationToken)
     {
-        if (_inner.Templates.ContainsKey(name) || TemplateStore.KnownNames.Contains(name, StringComparer.Ordinal))
+        if (_inner.FindTemplate(name) is not null || TemplateStore.KnownNames.Contains(name, StringComparer.Ordinal))
             throw new SandboxConflictException($"'{name}' is the name of a template of the server: choose another.");
         using var held = await UseAsync(tenant, sandbox, cancellationToken).ConfigureAwait(false);
         long started = Environment.TickCount64;
@@ -69,7 +69,7 @@ public sealed partial class DurableSandboxHost
     /// <summary>What the inner host calls a template; it has it then.</summary>
     private async ValueTask<string> ResolveTemplateAsync(string tenant, string name, CancellationToken cancellationToken)
     {
-        if (name.Length == 0 || _inner.Templates.ContainsKey(name)) return name;
+        if (name.Length == 0 || _inner.FindTemplate(name) is not null) return name;
         var record = _templates.List(tenant).FirstOrDefault(one => one.Id == name || one.Name == name);
         if (record is null) return name;
         if (record.Schema != SavedTypes.Instance.SchemaHash)

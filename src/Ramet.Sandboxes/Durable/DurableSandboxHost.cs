@@ -44,6 +44,12 @@ public sealed partial class DurableSandboxHost : IDurableSandboxHost
     public IReadOnlyDictionary<string, HostedTemplate> Templates => _inner.Templates;
 
     /// <inheritdoc/>
+    public HostedTemplate? FindTemplate(string name) => _inner.FindTemplate(name);
+
+    /// <inheritdoc/>
+    public IReadOnlyList<HostedTemplate> ListTemplates() => _inner.ListTemplates();
+
+    /// <inheritdoc/>
     public HostStatistics Statistics => _inner.Statistics;
 
     /// <inheritdoc/>

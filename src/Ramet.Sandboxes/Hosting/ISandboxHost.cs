@@ -12,10 +12,16 @@ public interface IExecHost : IAsyncDisposable
     /// <summary>Templates that are ready, by name.</summary>
     IReadOnlyDictionary<string, HostedTemplate> Templates { get; }
 
+    /// <summary>A template that code can run in: one that is ready, or that is made so when it is first used. Null: there is none of this name.</summary>
+    HostedTemplate? FindTemplate(string name);
+
+    /// <summary>All of these, the built-in ones first. It reads the disk.</summary>
+    IReadOnlyList<HostedTemplate> ListTemplates();
+
     /// <summary>Counts for metrics.</summary>
     HostStatistics Statistics { get; }
 
-    /// <summary>Loads a template, building it first if need be.</summary>
+    /// <summary>Loads a template, building it first if need be, and has machines of it stand ready. Several can be asked for at the same time; the first is the one that is used most.</summary>
     /// <exception cref="SandboxException">There is none of this name, or it cannot be built.</exception>
     Task PrepareAsync(string template, CancellationToken cancellationToken);
 

@@ -36,6 +36,12 @@ public sealed partial class InProcessSandboxHost : ICapturingSandboxHost
     /// <inheritdoc/>
     public IReadOnlyDictionary<string, HostedTemplate> Templates => _templates.ToDictionary(pair => pair.Key, pair => Describe(pair.Value), StringComparer.Ordinal);
 
+    /// <summary>One that was prepared or added; none is loaded when it is used.</summary>
+    public HostedTemplate? FindTemplate(string name) => _templates.TryGetValue(name, out var template) ? Describe(template) : null;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<HostedTemplate> ListTemplates() => [.. _templates.Values.Select(Describe).OrderBy(template => template.Name, StringComparer.Ordinal)];
+
     /// <inheritdoc/>
     public HostStatistics Statistics => _pools.Statistics(Volatile.Read(ref _running)) with
     {
@@ -53,7 +59,7 @@ public sealed partial class InProcessSandboxHost : ICapturingSandboxHost
             var loaded = await Task.Run(() => _engine.Templates.EnsureAsync(template, _progress, cancellationToken), cancellationToken).ConfigureAwait(false);
             await _engine.Threads.Compute(() =>
             {
-                _pools.FillSpare(loaded);
+                _pools.FillSpare(loaded, int.MaxValue);
                 return true;
             }).ConfigureAwait(false);
             _templates[template] = loaded;
@@ -65,9 +71,12 @@ public sealed partial class InProcessSandboxHost : ICapturingSandboxHost
     }
 
     /// <summary>Takes a template that is loaded, and makes its pool for a tenant.</summary>
-    internal void Add(Template template, string tenant)
+    /// <param name="template">The template.</param>
+    /// <param name="tenant">The tenant.</param>
+    /// <param name="machines">How many machines are made ready at once, if a pool has so many.</param>
+    internal void Add(Template template, string tenant, int machines)
     {
-        _pools.FillSpare(template);
+        _pools.FillSpare(template, machines);
         _pools.Rent(tenant, template);
         _pools.Return(tenant, template.Manifest.Name);
         _templates[template.Manifest.Name] = template;

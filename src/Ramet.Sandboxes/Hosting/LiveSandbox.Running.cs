@@ -6,6 +6,7 @@ namespace Ramet.Sandboxes.Hosting;
 internal sealed partial class LiveSandbox
 {
     private static readonly TimeSpan s_interruptGrace = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(150);
 
     /// <summary>Whether there is an interpreter.</summary>
     public bool HasInterpreter => Spec.Image is null;
@@ -132,11 +133,18 @@ internal sealed partial class LiveSandbox
         }
     }
 
-    /// <summary>What Ctrl-C does: the program gets KeyboardInterrupt. One that does not care loses its sandbox.</summary>
+    /// <summary>What Ctrl-C does: Python gets KeyboardInterrupt, JavaScript is ended where it is. A program that does not care loses its sandbox.</summary>
     private async Task InterruptAsync(Task reply)
     {
-        if (Kernel.MainProcess is { } main) Kernel.SendSignal(main.Pid, Ramet.Kernel.Signals.Signal.SIGINT, wholeGroup: false);
-        await Task.WhenAny(reply, _ended.Task, Task.Delay(s_interruptGrace)).ConfigureAwait(false);
+        // Node.js may need the signal more than once; runtimes/node/runner.js says why. In Python a second one would hit the code that deals with the first.
+        bool repeats = _sandbox.Origin.Template?.Manifest.Runtime == "node";
+        var left = s_interruptGrace;
+        for (var pause = repeats ? s_firstPause : left; left > TimeSpan.Zero && !reply.IsCompleted && !_ended.Task.IsCompleted; left -= pause, pause *= 2)
+        {
+            if (Kernel.MainProcess is { } main) Kernel.SendSignal(main.Pid, Ramet.Kernel.Signals.Signal.SIGINT, wholeGroup: false);
+            await Task.WhenAny(reply, _ended.Task, Task.Delay(pause)).ConfigureAwait(false);
+        }
+
         if (reply.IsCompleted) return;
         End("its code ran out of time and could not be interrupted");
         await _ended.Task.ConfigureAwait(false);

@@ -38,8 +38,8 @@ internal sealed class TenantPools(SandboxEngine engine, TenantPoolOptions option
         }
     }
 
-    /// <summary>Makes the spare pool of a template ready, on this thread.</summary>
-    public void FillSpare(Template template)
+    /// <summary>Makes the spare pool of a template ready, on this thread, with so many machines, or as many as a pool is to have.</summary>
+    public void FillSpare(Template template, int machines)
     {
         SandboxPool spare;
         lock (_lock)
@@ -48,7 +48,7 @@ internal sealed class TenantPools(SandboxEngine engine, TenantPoolOptions option
             spare = _spares[template.Manifest.Name] = new SandboxPool(engine, template, options.Pool);
         }
 
-        spare.Fill();
+        spare.Fill(machines);
     }
 
     /// <summary>The pool of a tenant. It stays for as long as the tenant uses it: give it back with <see cref="Return"/>.</summary>
@@ -70,7 +70,7 @@ internal sealed class TenantPools(SandboxEngine engine, TenantPoolOptions option
             pool = entry.Pool;
         }
 
-        if (spareTaken && options.KeepsSpare) engine.Threads.Run(() => FillSpare(template));
+        if (spareTaken && options.KeepsSpare) engine.Threads.Run(() => FillSpare(template, int.MaxValue));
         return pool;
     }
 

@@ -1,9 +1,10 @@
 using Ramet.Host;
+using Ramet.Sandboxes.Hosting;
 
 namespace Ramet.Sandboxes.Workers;
 
 /// <summary>Bytes that arrive piece by piece, in a memory file rather than on the managed heap; to be read from the start when all are there.</summary>
-internal sealed class MemoryFileStream : Stream
+internal sealed class MemoryFileStream : SimpleStream
 {
     private readonly FileDescriptor _file = MemoryFile.Create("ramet-received");
     private long _length;
@@ -13,10 +14,6 @@ internal sealed class MemoryFileStream : Stream
 
     /// <summary>Somebody else has written to it.</summary>
     public void MeasureAgain() => _length = _file.GetLength();
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
 
     public override bool CanWrite => true;
 
@@ -33,31 +30,11 @@ internal sealed class MemoryFileStream : Stream
         return buffer.Length;
     }
 
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => ValueTask.FromResult(Read(buffer.Span));
-
     public override void Write(ReadOnlySpan<byte> buffer)
     {
         _file.WriteAllAt(buffer, _length);
         _length += buffer.Length;
     }
-
-    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
-
-    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
-    {
-        Write(buffer.Span);
-        return ValueTask.CompletedTask;
-    }
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

@@ -176,8 +176,8 @@ internal sealed record LiveAnswer
 /// <summary>A <see cref="HostedEvent"/>; its bytes are the blob.</summary>
 internal sealed record EventMessage(HostedEventKind Kind, int ExitCode, string? Details, bool TimedOut);
 
-/// <summary>A template, whose memory and state (and, if there are, parts of the image in large pages) are sealed files of the server's process.</summary>
-internal sealed record LoadArguments(string Manifest, string MemoryPath, string StatePath, string? LargePagesPath);
+/// <summary>A template, whose memory and state (and, if there are, parts of the image in large pages) are sealed files of the server's process. So many machines are to stand ready at once.</summary>
+internal sealed record LoadArguments(string Manifest, string MemoryPath, string StatePath, string? LargePagesPath, int Machines);
 
 /// <summary>Code to run. Blobs: standard input if there is one, then the files' contents.</summary>
 internal sealed record ExecArguments(HostedExec Exec, bool HasInput, IReadOnlyList<string> FilePaths);

@@ -18,7 +18,7 @@ public sealed partial class WorkerSandboxHost
     /// <inheritdoc/>
     public async Task<HostedSandbox> CreateAsync(string tenant, HostedSandboxSpec spec, CancellationToken cancellationToken)
     {
-        var template = spec.Image is null ? FindTemplate(tenant, spec.Template) : null;
+        var template = spec.Image is null ? await FindTemplateAsync(tenant, spec.Template, cancellationToken).ConfigureAwait(false) : null;
         var worker = await TakeAsync(tenant).ConfigureAwait(false);
         bool placed = false;
         try

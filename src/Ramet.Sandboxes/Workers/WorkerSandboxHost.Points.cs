@@ -92,13 +92,6 @@ public sealed partial class WorkerSandboxHost
     }
 
     /// <inheritdoc/>
-    public void AddTemplate(string tenant, Template template)
-    {
-        ArgumentNullException.ThrowIfNull(template);
-        _own[(tenant, template.Manifest.Name)] = new Shared(template);
-    }
-
-    /// <inheritdoc/>
     public async Task ReleaseAsync(string tenant, string id, string? leaveFor, CancellationToken cancellationToken)
     {
         await DoAsync(tenant, LiveMethod.Release, new LiveArguments { Id = id, Other = leaveFor ?? "" }, cancellationToken).ConfigureAwait(false);
@@ -110,7 +103,7 @@ public sealed partial class WorkerSandboxHost
     public async Task<HostedSandbox> RestoreAsync(string tenant, HostedRestore restore, Stream content, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(restore);
-        var template = restore.Spec.Image is null && restore.Spec.Template.Length > 0 ? FindTemplate(tenant, restore.Spec.Template) : null;
+        var template = restore.Spec.Image is null && restore.Spec.Template.Length > 0 ? await FindTemplateAsync(tenant, restore.Spec.Template, cancellationToken).ConfigureAwait(false) : null;
         var worker = await TakeAsync(tenant).ConfigureAwait(false);
         bool placed = false;
         try

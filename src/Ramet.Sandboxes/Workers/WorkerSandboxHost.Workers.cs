@@ -9,11 +9,18 @@ public sealed partial class WorkerSandboxHost
     /// <summary>A worker that says nothing for this long does nothing more either.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(1);
 
+    /// <summary>So long after its last use the host counts as quiet.</summary>
+    private const int QuietMilliseconds = 100;
+
+    /// <summary>After so long spare workers are started even if it is not.</summary>
+    private const int MostMissingMilliseconds = 5000;
+
     private readonly Lock _lock = new();
     private readonly List<WorkerProcess> _workers = [];
     private readonly Dictionary<string, Task> _startingFor = new(StringComparer.Ordinal);
     private HostStatistics _ended = new(0, 0, 0, 0, 0);
     private long _tidied = Environment.TickCount64;
+    private long _sparesMissing; // since when (ms); 0: they are there
     private int _starting;
     private bool _disposed;
 
@@ -101,12 +108,39 @@ public sealed partial class WorkerSandboxHost
         }
     }
 
-    /// <summary>Not in the moment in which the tenant's first code runs: a process that starts takes a processor from it.</summary>
+    /// <summary>Soon, and not in the moment in which the tenant's first code runs.</summary>
     private async Task StartSparesSoonAsync()
     {
-        await Task.Delay(100).ConfigureAwait(false);
+        await Task.Delay(QuietMilliseconds).ConfigureAwait(false);
+        StartSparesInQuiet();
+    }
+
+    /// <summary>
+    /// Starts the workers that are to stand ready if nothing is running, or if they have been missing for long: a process that starts takes a processor from code that runs, and whoever comes
+    /// for the first time before there is one only waits for its start.
+    /// </summary>
+    private void StartSparesInQuiet()
+    {
+        lock (_lock)
+        {
+            long now = Environment.TickCount64;
+            if (CountSpares() >= _options.Spares)
+            {
+                _sparesMissing = 0;
+                return;
+            }
+
+            if (_sparesMissing == 0) _sparesMissing = now;
+            bool isBusy = Volatile.Read(ref _running) > 0 || _workers.Exists(worker => worker.Tenant is not null && now - worker.LastUsed < QuietMilliseconds);
+            if (isBusy && now - _sparesMissing < MostMissingMilliseconds) return;
+            _sparesMissing = 0;
+        }
+
         StartSpares();
     }
+
+    /// <summary>Those that stand ready, or are about to. Under the lock.</summary>
+    private int CountSpares() => _workers.Count(worker => worker.Tenant is null && !worker.IsGone) + _starting - _startingFor.Count;
 
     /// <summary>Starts as many workers as are to stand ready; they take over templates by themselves.</summary>
     private void StartSpares()
@@ -116,14 +150,13 @@ public sealed partial class WorkerSandboxHost
             lock (_lock)
             {
                 int living = _workers.Count(worker => !worker.IsGone) + _starting;
-                int spares = _workers.Count(worker => worker.Tenant is null && !worker.IsGone) + _starting - _startingFor.Count;
-                if (_disposed || spares >= _options.Spares || living >= _options.Maximum) return;
+                if (_disposed || CountSpares() >= _options.Spares || living >= _options.Maximum) return;
                 _starting++;
             }
 
             try
             {
-                _ = LoadAllAsync(Start(tenant: null));
+                _ = TakeOverAsync(Start(tenant: null));
             }
             catch (SandboxException exception)
             {
@@ -158,41 +191,6 @@ public sealed partial class WorkerSandboxHost
         }
     }
 
-    /// <summary>In order of use: the first template is the one that is asked for most.</summary>
-    private async Task LoadAllAsync(WorkerProcess worker)
-    {
-        try
-        {
-            foreach (var template in _templates.Values) await LoadAsync(worker, template).ConfigureAwait(false);
-        }
-        catch (SandboxException)
-        {
-            // Whoever needs it tries again and is told.
-        }
-    }
-
-    /// <summary>Has a worker take a template over, once. It goes on for the others when one caller has gone.</summary>
-    private static Task LoadAsync(WorkerProcess worker, Shared template)
-    {
-        string name = template.Template.Manifest.Name;
-        if (worker.Templates.TryGetValue(name, out var known)) return known.Value;
-        return worker.Templates.GetOrAdd(name, _ => new Lazy<Task>(Load)).Value;
-
-        async Task Load()
-        {
-            try
-            {
-                await worker.CallAsync(
-                    WorkerMethod.Load, template.ToArguments(), WorkerJson.Default.LoadArguments, WorkerJson.Default.JsonElement, [], CancellationToken.None).ConfigureAwait(false);
-            }
-            catch
-            {
-                worker.Templates.TryRemove(name, out Lazy<Task>? _);
-                throw;
-            }
-        }
-    }
-
     private void OnEnded(WorkerProcess worker)
     {
         // Another one is not started in a circle, if workers cannot live at all: it comes with the next request or the next second.
@@ -216,16 +214,16 @@ public sealed partial class WorkerSandboxHost
         }
 
         foreach (var worker in all) _ = AskAsync(worker);
-        if (!_templates.IsEmpty) StartSpares();
+        if (!_templates.IsEmpty) StartSparesInQuiet();
         Tidy(all);
     }
 
     /// <summary>What busy times have left of the heap goes back when nobody has come for some seconds: collections happen by themselves only while there is work.</summary>
     private void Tidy(List<WorkerProcess> workers)
     {
-        const int QuietMilliseconds = 10_000;
+        const int UnusedMilliseconds = 10_000;
         long now = Environment.TickCount64, used = workers.Count == 0 ? 0 : workers.Max(worker => worker.LastUsed);
-        if (used < _tidied || now - used < QuietMilliseconds) return;
+        if (used < _tidied || now - used < UnusedMilliseconds) return;
         _tidied = now;
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
     }

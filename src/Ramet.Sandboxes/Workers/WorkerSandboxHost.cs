@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-using Ramet.Host;
 using Ramet.Images;
 using Ramet.Sandboxes.Hosting;
 
@@ -14,9 +12,6 @@ public sealed partial class WorkerSandboxHost : ICapturingSandboxHost
     private readonly SandboxEngine _engine;
     private readonly WorkerOptions _options;
     private readonly IProgress<BuildStep>? _progress;
-    private readonly ConcurrentDictionary<string, Shared> _templates = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<(string Tenant, string Name), Shared> _own = new();
-    private readonly SemaphoreSlim _preparing = new(1, 1);
     private readonly Timer _housekeeping;
     private int _running;
 
@@ -26,16 +21,11 @@ public sealed partial class WorkerSandboxHost : ICapturingSandboxHost
     public WorkerSandboxHost(SandboxEngine engine, WorkerOptions options, IProgress<BuildStep>? progress = null)
     {
         _engine = engine;
+        _store = engine.Templates;
         _options = options;
         _progress = progress;
         _housekeeping = new Timer(_ => KeepHouse(), null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
     }
-
-    /// <inheritdoc/>
-    public IReadOnlyDictionary<string, HostedTemplate> Templates => _templates.ToDictionary(
-        pair => pair.Key,
-        pair => new HostedTemplate(pair.Key, pair.Value.Template.Manifest.Runtime, pair.Value.Template.Manifest.MemoryBytes),
-        StringComparer.Ordinal);
 
     /// <summary>Counts; what workers count is up to a second old.</summary>
     public HostStatistics Statistics
@@ -51,33 +41,9 @@ public sealed partial class WorkerSandboxHost : ICapturingSandboxHost
     }
 
     /// <inheritdoc/>
-    public async Task PrepareAsync(string template, CancellationToken cancellationToken)
-    {
-        await _preparing.WaitAsync(cancellationToken).ConfigureAwait(false);
-        try
-        {
-            if (_templates.ContainsKey(template)) return;
-            // Processes start while the template is read, or built, which blocks for long.
-            var starting = Task.Run(StartSpares, cancellationToken);
-            var loaded = await Task.Run(() => _engine.Templates.EnsureAsync(template, _progress, cancellationToken), cancellationToken).ConfigureAwait(false);
-            var shared = _templates[template] = new Shared(loaded);
-            await starting.ConfigureAwait(false);
-            List<WorkerProcess> spares;
-            lock (_lock) spares = [.. _workers.Where(worker => worker.Tenant is null && !worker.IsGone)];
-            var loads = spares.ConvertAll(worker => LoadAsync(worker, shared));
-            // One that can serve is enough to begin with, and shows that workers can.
-            if (loads.Count > 0) await loads[0].WaitAsync(cancellationToken).ConfigureAwait(false);
-        }
-        finally
-        {
-            _preparing.Release();
-        }
-    }
-
-    /// <inheritdoc/>
     public async Task<HostedExecResult> ExecuteAsync(string tenant, HostedExec exec, CancellationToken cancellationToken)
     {
-        var template = FindTemplate(tenant, exec.Template);
+        var template = await FindTemplateAsync(tenant, exec.Template, cancellationToken).ConfigureAwait(false);
         var worker = await TakeAsync(tenant).ConfigureAwait(false);
         Interlocked.Increment(ref _running);
         try
@@ -101,7 +67,7 @@ public sealed partial class WorkerSandboxHost : ICapturingSandboxHost
     /// <inheritdoc/>
     public async IAsyncEnumerable<HostedEvent> ExecuteStreamAsync(string tenant, HostedExec exec, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var template = FindTemplate(tenant, exec.Template);
+        var template = await FindTemplateAsync(tenant, exec.Template, cancellationToken).ConfigureAwait(false);
         var worker = await TakeAsync(tenant).ConfigureAwait(false);
         Interlocked.Increment(ref _running);
         try
@@ -139,10 +105,7 @@ public sealed partial class WorkerSandboxHost : ICapturingSandboxHost
         }
 
         foreach (var template in _templates.Values.Concat(_own.Values)) template.Dispose();
-        _preparing.Dispose();
     }
-
-    private Shared FindTemplate(string tenant, string name) => _templates.TryGetValue(name, out var template) || _own.TryGetValue((tenant, name), out template) ? template : throw new TemplateNotFoundException($"Template '{name}' is not loaded.");
 
     private static HostStatistics Add(HostStatistics a, HostStatistics b) => a with
     {
@@ -153,32 +116,4 @@ public sealed partial class WorkerSandboxHost : ICapturingSandboxHost
         LiveMemoryBytes = a.LiveMemoryBytes + b.LiveMemoryBytes,
         WorkerResidentBytes = a.WorkerResidentBytes + b.WorkerResidentBytes,
     };
-
-    /// <summary>A template whose memory and state other processes can map: both are sealed.</summary>
-    private sealed class Shared : IDisposable
-    {
-        private readonly FileDescriptor _state;
-        private readonly FileDescriptor? _largePages;
-
-        public Shared(Template template)
-        {
-            Template = template;
-            _state = MemoryFile.Create("ramet-state");
-            _state.WriteAllAt(template.State.Span, 0);
-            MemoryFile.Seal(_state);
-            _largePages = template.Image.CopyToLargePages(template.Manifest.LargeImagePages);
-        }
-
-        public Template Template { get; }
-
-        public LoadArguments ToArguments() => new(Template.Manifest.ToJson(), PathOf(Template.Memory.File), PathOf(_state), _largePages is null ? null : PathOf(_largePages));
-
-        public void Dispose()
-        {
-            _state.Dispose();
-            _largePages?.Dispose();
-        }
-
-        private static string PathOf(FileDescriptor file) => $"/proc/{Environment.ProcessId}/fd/{file.Number}";
-    }
 }

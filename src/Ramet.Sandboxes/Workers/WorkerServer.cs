@@ -172,7 +172,7 @@ public sealed partial class WorkerServer : IDisposable
 
         var memory = new MemoryTemplate(FileDescriptor.OpenRead(arguments.MemoryPath));
         using var state = MappedFile.Open(arguments.StatePath);
-        _host.Add(new Template(manifest, memory, state.GetSpan(0, (int)state.Length).ToArray(), image), Tenant);
+        _host.Add(new Template(manifest, memory, state.GetSpan(0, (int)state.Length).ToArray(), image), Tenant, arguments.Machines);
     }
 
     private static T Read<T>(Frame call, JsonTypeInfo<T> type) => JsonSerializer.Deserialize(call.Json.Span, type) ?? throw new FrameException("no arguments");

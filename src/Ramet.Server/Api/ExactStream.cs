@@ -1,15 +1,13 @@
+using Ramet.Sandboxes.Hosting;
+
 namespace Ramet.Server.Api;
 
 /// <summary>A stream of exactly so many bytes: what is beyond is not shown, what is missing is zeros. It says that it can seek, since that is how tar asks for its length.</summary>
-internal sealed class ExactStream(Stream inner, long length) : Stream
+internal sealed class ExactStream(Stream inner, long length) : SimpleStream
 {
     private long _position;
 
-    public override bool CanRead => true;
-
     public override bool CanSeek => true;
-
-    public override bool CanWrite => false;
 
     public override long Length => length;
 
@@ -36,24 +34,6 @@ internal sealed class ExactStream(Stream inner, long length) : Stream
         _position += count;
         return count;
     }
-
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        return ValueTask.FromResult(Read(buffer.Span));
-    }
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

@@ -21,8 +21,11 @@ internal sealed class Executor(IDurableSandboxHost host, FairGate gate, ServerMe
     /// <summary>How much more than <c>limits.output_mb</c> may be printed when it is streamed.</summary>
     private const int StreamFactor = 4;
 
+    /// <summary>What code runs in that says nothing of it.</summary>
+    private const string DefaultTemplate = "python";
+
     /// <summary>Other names of languages.</summary>
-    private static readonly Dictionary<string, string> s_aliases = new(StringComparer.OrdinalIgnoreCase) { ["python3"] = "python", ["py"] = "python", ["javascript"] = "node", ["js"] = "node" };
+    private static readonly Dictionary<string, string> s_aliases = new(StringComparer.OrdinalIgnoreCase) { ["python3"] = "python", ["py"] = "python", ["javascript"] = "node", ["js"] = "node", ["nodejs"] = "node" };
 
     /// <summary>Most that run at the same time.</summary>
     public int Concurrency => gate.Concurrency;
@@ -104,31 +107,37 @@ internal sealed class Executor(IDurableSandboxHost host, FairGate gate, ServerMe
         return new Turn(gate);
     }
 
-    /// <summary>The template for what was asked for.</summary>
+    /// <summary>The template for what was asked for. It need not be loaded yet.</summary>
     public string TemplateOf(string tenant, string? template, string? language, string where)
     {
-        var templates = host.Templates;
-        if (language is not null)
+        string? wanted = language is null ? null : s_aliases.GetValueOrDefault(language, language).ToLowerInvariant();
+        // Built-in templates have the name of their language.
+        string name = template ?? wanted ?? (host.Templates.ContainsKey(DefaultTemplate) ? DefaultTemplate : host.Templates.Keys.FirstOrDefault() ?? DefaultTemplate);
+        if (host.FindTemplate(name) is { } found)
         {
-            string wanted = s_aliases.GetValueOrDefault(language, language).ToLowerInvariant();
-            var languages = templates.Values.Select(known => known.Language).Distinct(StringComparer.Ordinal).ToList();
-            if (!languages.Contains(wanted, StringComparer.Ordinal))
-                throw ProblemException.BadRequest($"'{where}language': there is no '{Json.Shorten(language)}' here.{NearestName.Suggest(language, languages)} Languages: {string.Join(", ", languages)}.{NotLoaded(wanted)}");
-            template ??= templates.Values.First(known => known.Language == wanted).Name;
-            if (templates.TryGetValue(template, out var found) && found.Language != wanted)
-                throw ProblemException.BadRequest($"'{where}template': '{template}' runs {found.Language}, not {wanted}.");
+            if (wanted is null || found.Language == wanted) return name;
+            throw ProblemException.BadRequest($"'{where}template': '{Json.Shorten(name)}' runs {found.Language}, not {Json.Shorten(wanted)}.");
         }
 
-        template ??= templates.ContainsKey("python") ? "python" : templates.Keys.FirstOrDefault() ?? throw new ProblemException(503, "No templates", "The server has no templates (setting 'templates').", 5);
-        if (templates.ContainsKey(template)) return template;
+        var all = host.ListTemplates();
+        if (template is null && wanted is not null)
+        {
+            if (all.FirstOrDefault(known => known.Language == wanted) is { } other) return other.Name;
+            string[] languages = [.. all.Select(known => known.Language).Distinct(StringComparer.Ordinal)];
+            throw ProblemException.BadRequest($"'{where}language': there is no '{Json.Shorten(language!)}' here.{NearestName.Suggest(language!, languages)} Languages: {string.Join(", ", languages)}.{NotBuilt(wanted)}");
+        }
+
         string[] own = [.. host.ListTemplates(tenant).Select(known => known.Name)];
-        if (own.Contains(template, StringComparer.Ordinal)) return template;
-        throw ProblemException.BadRequest($"'{where}template': there is no '{Json.Shorten(template)}' here.{NearestName.Suggest(template, templates.Keys.Concat(own))} Templates: {string.Join(", ", templates.Keys.Concat(own))}.{NotLoaded(template)}");
+        if (own.Contains(name, StringComparer.Ordinal)) return name;
+        string[] names = [.. all.Select(known => known.Name), .. own];
+        throw names.Length == 0
+            ? new ProblemException(503, "No templates", "The server has no templates. Make one: ramet template build python", 5)
+            : ProblemException.BadRequest($"'{where}template': there is no '{Json.Shorten(name)}' here.{NearestName.Suggest(name, names)} Templates: {string.Join(", ", names)}.{NotBuilt(name)}");
     }
 
-    /// <summary>What Ramet could do, but this server was not told to.</summary>
-    private static string NotLoaded(string name) =>
-        TemplateStore.KnownNames.Contains(name, StringComparer.Ordinal) ? $" Ramet has '{name}': name it in the server's setting 'templates'." : "";
+    /// <summary>What Ramet could do, but has not been told to.</summary>
+    private static string NotBuilt(string name) =>
+        TemplateStore.KnownNames.Contains(name, StringComparer.Ordinal) ? $" '{name}' is not built yet: ramet template build {name}, or name it in the server's setting 'templates'." : "";
 
     /// <summary>A time limit.</summary>
     public double Seconds(double? asked, string where)

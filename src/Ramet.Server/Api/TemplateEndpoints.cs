@@ -45,7 +45,7 @@ internal sealed class TemplateEndpoints(IDurableSandboxHost host, ServerSettings
 
     private Task ListAsync(HttpContext context) => Json.WriteAsync(context, new TemplateList
     {
-        Templates = [.. host.Templates.Keys.Select(name => new TemplateAnswer { Name = name }), .. host.ListTemplates(Caller.Of(context).Id).Select(Answer)],
+        Templates = [.. host.ListTemplates().Select(template => new TemplateAnswer { Name = template.Name, Language = template.Language }), .. host.ListTemplates(Caller.Of(context).Id).Select(Answer)],
     }, Json.Contracts.TemplateList);
 
     private Task DeleteAsync(HttpContext context)

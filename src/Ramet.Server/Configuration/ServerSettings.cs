@@ -12,8 +12,11 @@ public sealed class ServerSettings
     /// <summary>No keys are asked for; loopback only.</summary>
     public bool Dev { get; set; }
 
-    /// <summary>Templates to load at the start.</summary>
-    public IReadOnlyList<string> Templates { get; set; } = ["python"];
+    /// <summary>Templates to load at the start; null: <see cref="DefaultTemplates"/>. Others are loaded when they are first used.</summary>
+    public IReadOnlyList<string>? Templates { get; set; }
+
+    /// <summary>What is loaded when nothing is said of it. One of these that cannot be had is reported and left out.</summary>
+    public static IReadOnlyList<string> DefaultTemplates { get; } = ["python", "node"];
 
     /// <summary>Where keys are; null: the default.</summary>
     public string? KeysFile { get; set; }

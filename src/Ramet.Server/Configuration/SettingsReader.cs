@@ -20,7 +20,7 @@ public static class SettingsReader
         Text("listen", "Address: HOST:PORT, or unix:/PATH.", (s, v) => s.Listen = v),
         Text("data_dir", "Where images and templates are.", (s, v) => s.DataDirectory = v),
         Flag("dev", "Asks for no keys; listens on loopback only.", (s, v) => s.Dev = v),
-        new("templates", "Templates to load at the start.", Kind.List, (s, v) => s.Templates = (IReadOnlyList<string>)v),
+        new("templates", "Templates to load at the start, the one that is used most first. Others on disk are loaded when they are used.", Kind.List, (s, v) => s.Templates = (IReadOnlyList<string>)v),
         Text("keys_file", "Where keys are (see: ramet key create).", (s, v) => s.KeysFile = v),
         Number("grace_seconds", "How long running work may go on after SIGTERM.", 0, 86400, (s, v) => s.GraceSeconds = v),
         Choice("log.level", "How much is logged.", ["debug", "info", "warning", "error"], (s, v) => s.LogLevel = v),

@@ -145,7 +145,8 @@ internal sealed class Gatekeeper(KeyRing? ring, KeyLimiter limiter, ServerMetric
         if (status == 500) logger.Failure(exception, context.Request.Method, context.Request.Path, RequestId.Of(context));
         try
         {
-            await Problems.WriteAsync(context, status, title, detail, retryAfter).ConfigureAwait(false);
+            string? errno = exception is SandboxException { Error: not Abi.Errno.None } failed ? failed.Error.ToString() : null;
+            await Problems.WriteAsync(context, status, title, detail, retryAfter, errno).ConfigureAwait(false);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {

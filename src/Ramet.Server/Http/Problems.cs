@@ -9,7 +9,7 @@ namespace Ramet.Server.Http;
 internal static class Problems
 {
     /// <summary>Answers with a problem, unless an answer has begun already.</summary>
-    public static async Task WriteAsync(HttpContext context, int status, string title, string detail, double retryAfter = 0)
+    public static async Task WriteAsync(HttpContext context, int status, string title, string detail, double retryAfter = 0, string? errno = null)
     {
         var response = context.Response;
         if (response.HasStarted) return;
@@ -21,7 +21,7 @@ internal static class Problems
         response.StatusCode = status;
         if (retryAfter > 0) response.Headers.RetryAfter = Math.Max(1, (long)Math.Ceiling(retryAfter)).ToString(CultureInfo.InvariantCulture);
         if (status == StatusCodes.Status401Unauthorized) response.Headers.WWWAuthenticate = "Bearer realm=\"ramet\"";
-        var problem = new Problem { Type = "about:blank", Title = title, Status = status, Detail = detail, Error = detail, RequestId = requestId };
+        var problem = new Problem { Type = "about:blank", Title = title, Status = status, Detail = detail, Error = detail, RequestId = requestId, Errno = errno };
         await Json.WriteAsync(context, problem, Json.Contracts.Problem, "application/problem+json").ConfigureAwait(false);
     }
 

@@ -38,6 +38,9 @@ internal static partial class Log
     [LoggerMessage(11, LogLevel.Information, "Sandbox {Id} of {Tenant} ended: {Reason}.", EventName = "sandbox_ended")]
     public static partial void SandboxEnded(this ILogger logger, string id, string tenant, string reason);
 
+    [LoggerMessage(13, LogLevel.Warning, "Template '{Template}' is left out: {Reason}", EventName = "template_left_out")]
+    public static partial void TemplateLeftOut(this ILogger logger, string template, string reason);
+
     [LoggerMessage(12, LogLevel.Warning, "The service manager could not be told '{State}': {Reason}", EventName = "notify_failed")]
     public static partial void NotifyFailed(this ILogger logger, string state, string reason);
 }

@@ -15,13 +15,13 @@ from .errors import (
     ServerError, StorageFullError, TooLargeError, TransportError, UnavailableError,
 )
 from .models import (
-    Checkpoint, CodeException, CommandOutput, CommandResult, ExecResult, FileChange, FileInfo, LogEntry, Logs, Output, ProcessInfo, RunResult, SandboxInfo, Snapshot,
+    Checkpoint, CodeException, CommandOutput, CommandResult, ExecResult, FileChange, FileInfo, LogEntry, Logs, Output, ProcessInfo, RunResult, SandboxInfo, Snapshot, Template,
 )
 from .sandbox import Sandbox
 
 __all__ = [
     "ApiError", "AsyncClient", "AsyncProcess", "AsyncSandbox", "AuthenticationError", "BadRequestError", "Checkpoint", "Client", "CodeError", "CodeException", "CommandOutput",
     "CommandResult", "ConflictError", "ExecResult", "FileChange", "FileInfo", "LogEntry", "Logs", "NotFoundError", "Output", "PermissionDeniedError", "Process", "ProcessInfo", "RametError",
-    "RateLimitError", "RequestTimeoutError", "RunResult", "Sandbox", "SandboxInfo", "ServerError", "Snapshot", "StorageFullError", "TooLargeError", "TransportError",
+    "RateLimitError", "RequestTimeoutError", "RunResult", "Sandbox", "SandboxInfo", "ServerError", "Snapshot", "StorageFullError", "Template", "TooLargeError", "TransportError",
     "UnavailableError", "__version__", "exec", "exec_batch",
 ]

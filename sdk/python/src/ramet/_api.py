@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, Generic, Iterable, List, Mapping, Option
 from urllib.parse import quote, urlencode
 
 from .models import (
-    Checkpoint, ExecResult, FileInfo, Logs, Page, ProcessInfo, RunResult, SandboxInfo, Snapshot,
+    Checkpoint, ExecResult, FileInfo, Logs, Page, ProcessInfo, RunResult, SandboxInfo, Snapshot, Template,
 )
 
 T = TypeVar("T")
@@ -92,6 +92,11 @@ def exec_code(body: Dict[str, Any]) -> Call[ExecResult]:
     return Call("POST", "/v1/exec", _exec_result, body=body, wait=_limit(body))
 
 
+def exec_end(data: Mapping[str, Any], stdout: str, stderr: str) -> ExecResult:
+    """From the last event of a stream, and what came before."""
+    return _exec_result({**data, "stdout": stdout, "stderr": stderr, "output": stdout + stderr})
+
+
 def exec_batch(bodies: List[Dict[str, Any]]) -> Call[List[ExecResult]]:
     return Call("POST", "/v1/exec/batch", lambda data: [_exec_result(one) for one in data["results"]], body={"executions": bodies}, wait=sum(map(_limit, bodies)))
 
@@ -159,6 +164,18 @@ def get_snapshot(id: str) -> Call[Snapshot]:
 
 def delete_snapshot(id: str) -> Call[None]:
     return Call("DELETE", "/v1/snapshots/" + quote(id, safe=""), _nothing)
+
+
+def templates() -> Call[List[Template]]:
+    return Call("GET", "/v1/templates", lambda data: [Template.of(one) for one in data["templates"]])
+
+
+def create_template(name: str, sandbox: str) -> Call[Template]:
+    return Call("POST", "/v1/templates", Template.of, body={"name": name, "sandbox": sandbox}, wait=60)
+
+
+def delete_template(name: str) -> Call[None]:
+    return Call("DELETE", "/v1/templates/" + quote(name, safe=""), _nothing)
 
 
 def checkpoint(id: str, name: Optional[str]) -> Call[Checkpoint]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, TypeVar, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, TypeVar, Union
 
 from . import _api
 from ._address import Address, key_of
 from ._api import Call, Content
 from ._transport import Transport
-from .models import ExecResult, SandboxInfo, Snapshot
+from .errors import TransportError
+from .models import ExecResult, SandboxInfo, Snapshot, Template
 
 T = TypeVar("T")
+
+#: Called with what is printed, as it is printed. An exception of it ends the code.
+Listener = Optional[Callable[[str], object]]
 
 
 class Client:
@@ -28,12 +32,17 @@ class Client:
     def exec(
         self, code: str, *, language: Optional[str] = None, template: Optional[str] = None, timeout_seconds: Optional[float] = None, stdin: Optional[str] = None,
         args: Optional[Sequence[str]] = None, env: Optional[Mapping[str, Optional[str]]] = None, files: Optional[Mapping[str, Content]] = None, memory_mb: Optional[int] = None,
+        on_stdout: Listener = None, on_stderr: Listener = None,
     ) -> ExecResult:
         """Runs code in a fork of its own, of which nothing is left.
 
         :param files: files to write before, by path. :param env: None removes a variable. :param memory_mb: limit for programs and the files that they write.
+        :param on_stdout: called with what is printed, as it is printed. An exception of it ends the code.
         """
-        return self._call(_api.exec_code(_api.exec_body(code, language, template, timeout_seconds, stdin, args, env, files, memory_mb)))
+        call = _api.exec_code(_api.exec_body(code, language, template, timeout_seconds, stdin, args, env, files, memory_mb))
+        if on_stdout is None and on_stderr is None:
+            return self._call(call)
+        return self._stream(call, _api.exec_end, on_stdout, on_stderr)
 
     def exec_batch(self, codes: Iterable[Union[str, Mapping[str, Any]]], **common: Any) -> List[ExecResult]:
         """Runs several pieces of code, each in a fork of its own. Results are in the same order.
@@ -81,6 +90,14 @@ class Client:
         """Forgets a saved sandbox. Sandboxes that were made of it live on."""
         self._call(_api.delete_snapshot(snapshot if isinstance(snapshot, str) else snapshot.id))
 
+    def templates(self) -> List[Template]:
+        """What sandboxes can be forked from: the server's templates, then the key's own."""
+        return self._call(_api.templates())
+
+    def delete_template(self, name: str) -> None:
+        """Removes one of the key's own. Sandboxes that were forked from it live on."""
+        self._call(_api.delete_template(name))
+
     def close(self) -> None:
         """Closes connections that wait. The client can be used again."""
         self._transport.close()
@@ -93,6 +110,25 @@ class Client:
 
     def _call(self, call: "Call[T]") -> T:
         return self._transport.call(call)
+
+    def _stream(self, call: "Call[T]", parse: Callable[[Mapping[str, Any], str, str], T], on_stdout: Listener, on_stderr: Listener) -> T:
+        """Code whose output is told as it comes."""
+        printed: Dict[str, List[str]] = {"stdout": [], "stderr": []}
+        listeners = {"stdout": on_stdout, "stderr": on_stderr}
+        with self._transport.events("POST", call.target, call.body) as stream:
+            for name, data in stream.events():
+                if name in printed:
+                    printed[name].append(data["text"])
+                    listener = listeners[name]
+                    if listener is not None:
+                        listener(data["text"])
+                elif name == "end":
+                    result = parse(data, "".join(printed["stdout"]), "".join(printed["stderr"]))
+                    # Reads on to the end of the stream, so that the connection can be used again.
+                    for _ in stream.events():
+                        pass
+                    return result
+        raise TransportError("The stream ended before the code did.")
 
 
 _default: Dict[Any, Client] = {}

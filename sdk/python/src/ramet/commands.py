@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Callable, Dict, Iterator, List, Mapping, Optional, Union
+from typing import Dict, Iterator, List, Mapping, Optional, Union
 
 from . import _api
 from ._api import Command, TerminalSize
 from ._events import Event
-from .client import Client
+from .client import Client, Listener
 from .errors import ConflictError, RametError, TransportError
 from .models import CommandOutput, CommandResult, ProcessInfo
 
-Listener = Optional[Callable[[str], object]]
 _SLICE = 60.0
 
 

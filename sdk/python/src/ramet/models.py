@@ -41,6 +41,8 @@ class CodeException:
 
     type: str = ""
     text: str = ""
+    #: Where it was thrown, as the language tells it.
+    stack: str = ""
 
     def __str__(self) -> str:
         return f"{self.type}: {self.text}" if self.text else self.type
@@ -261,6 +263,26 @@ class Snapshot:
     def of(data: Mapping[str, Any]) -> "Snapshot":
         """From JSON."""
         return build(Snapshot, data, created=parse_time(data["created"]))
+
+
+@dataclass(frozen=True)
+class Template:
+    """What sandboxes are forked from: the server's, or made of a sandbox (:meth:`Sandbox.save_template`)."""
+
+    name: str
+    #: The language of the server's templates.
+    language: Optional[str] = None
+    #: The template below it, of the key's own.
+    origin: Optional[str] = None
+    #: The id of the sandbox that it was made of.
+    sandbox: Optional[str] = None
+    created: Optional[datetime] = None
+    size_bytes: Optional[int] = None
+
+    @staticmethod
+    def of(data: Mapping[str, Any]) -> "Template":
+        """From JSON."""
+        return build(Template, data, origin=data.get("from"), created=parse_time(data["created"]) if data.get("created") else None)
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from . import _api
 from ._api import Call
 from .client import Client, client_for
 from .commands import Commands
-from .errors import RametError, TransportError
+from .errors import RametError
 from .files import Files
-from .models import Checkpoint, Logs, RunResult, SandboxInfo, Snapshot
+from .models import Checkpoint, Logs, RunResult, SandboxInfo, Snapshot, Template
 
 T = TypeVar("T")
 
@@ -85,22 +85,7 @@ class Sandbox:
         call = _api.run(self._id, code, timeout_seconds, env, cwd)
         if on_stdout is None and on_stderr is None:
             return self._call(call)
-        printed: Dict[str, List[str]] = {"stdout": [], "stderr": []}
-        listeners = {"stdout": on_stdout, "stderr": on_stderr}
-        with self._client._transport.events("POST", call.target, call.body) as stream:
-            for name, data in stream.events():
-                if name in printed:
-                    printed[name].append(data["text"])
-                    listener = listeners[name]
-                    if listener is not None:
-                        listener(data["text"])
-                elif name == "end":
-                    # Reads on to the end of the stream, so that the connection can be used again.
-                    result = RunResult.of(data, "".join(printed["stdout"]), "".join(printed["stderr"]))
-                    for _ in stream.events():
-                        pass
-                    return result
-        raise TransportError("The stream ended before the code did.")
+        return self._client._stream(call, RunResult.of, on_stdout, on_stderr)
 
     def info(self) -> SandboxInfo:
         """State, memory, and when it ends."""
@@ -125,6 +110,10 @@ class Sandbox:
     def fork(self, count: int = 1, *, timeout_seconds: Optional[float] = None, metadata: Optional[Mapping[str, str]] = None) -> "List[Sandbox]":
         """So many copies of it as it is now, with its variables, files and processes. It goes on itself."""
         return [Sandbox._of(self._client, one.id, owned=True) for one in self._call(_api.fork(self._id, count, timeout_seconds, metadata))]
+
+    def save_template(self, name: str) -> Template:
+        """Makes a template of it as it is now: ``Sandbox(template=name)`` has all that it has imported and defined. Nothing may run in it; it goes on."""
+        return self._call(_api.create_template(name, self._id))
 
     def snapshot(self, name: Optional[str] = None) -> Snapshot:
         """Saves it as it is now. ``Sandbox(snapshot=...)`` goes on from there, also after the server was restarted."""

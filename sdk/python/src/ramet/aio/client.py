@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from typing import Any, AsyncIterator, Dict, Iterable, List, Mapping, Optional, Sequence, TypeVar, Union
+from typing import Any, AsyncIterator, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, TypeVar, Union
 
 from .. import _api
 from .._address import Address, key_of
 from .._api import Call, Content
-from ..models import ExecResult, SandboxInfo, Snapshot
+from ..errors import TransportError
+from ..models import ExecResult, SandboxInfo, Snapshot, Template
 from .transport import AsyncTransport
 
 T = TypeVar("T")
+
+#: Called with what is printed, as it is printed; a coroutine function is awaited.
+Listener = Optional[Callable[[str], object]]
+
+
+async def tell(listener: Optional[Callable[[str], object]], text: str) -> None:
+    """Calls it, if there is one, and waits for it, if it is a coroutine function."""
+    if listener is not None:
+        answer = listener(text)
+        if asyncio.iscoroutine(answer) or isinstance(answer, asyncio.Future):
+            await answer
 
 
 class AsyncClient:
@@ -24,9 +36,16 @@ class AsyncClient:
     async def exec(
         self, code: str, *, language: Optional[str] = None, template: Optional[str] = None, timeout_seconds: Optional[float] = None, stdin: Optional[str] = None,
         args: Optional[Sequence[str]] = None, env: Optional[Mapping[str, Optional[str]]] = None, files: Optional[Mapping[str, Content]] = None, memory_mb: Optional[int] = None,
+        on_stdout: Listener = None, on_stderr: Listener = None,
     ) -> ExecResult:
-        """Runs code in a fork of its own, of which nothing is left."""
-        return await self._call(_api.exec_code(_api.exec_body(code, language, template, timeout_seconds, stdin, args, env, files, memory_mb)))
+        """Runs code in a fork of its own, of which nothing is left.
+
+        :param on_stdout: called with what is printed, as it is printed; a coroutine function is awaited.
+        """
+        call = _api.exec_code(_api.exec_body(code, language, template, timeout_seconds, stdin, args, env, files, memory_mb))
+        if on_stdout is None and on_stderr is None:
+            return await self._call(call)
+        return await self._stream(call, _api.exec_end, on_stdout, on_stderr)
 
     async def exec_batch(self, codes: Iterable[Union[str, Mapping[str, Any]]], **common: Any) -> List[ExecResult]:
         """Runs several pieces of code, each in a fork of its own. Results are in the same order."""
@@ -72,6 +91,14 @@ class AsyncClient:
         """Forgets a saved sandbox. Sandboxes that were made of it live on."""
         await self._call(_api.delete_snapshot(snapshot if isinstance(snapshot, str) else snapshot.id))
 
+    async def templates(self) -> List[Template]:
+        """What sandboxes can be forked from: the server's templates, then the key's own."""
+        return await self._call(_api.templates())
+
+    async def delete_template(self, name: str) -> None:
+        """Removes one of the key's own. Sandboxes that were forked from it live on."""
+        await self._call(_api.delete_template(name))
+
     async def close(self) -> None:
         """Closes connections that wait. The client can be used again."""
         self._transport.close()
@@ -84,6 +111,22 @@ class AsyncClient:
 
     async def _call(self, call: "Call[T]") -> T:
         return await self._transport.call(call)
+
+    async def _stream(self, call: "Call[T]", parse: Callable[[Mapping[str, Any], str, str], T], on_stdout: Listener, on_stderr: Listener) -> T:
+        """Code whose output is told as it comes."""
+        printed: Dict[str, List[str]] = {"stdout": [], "stderr": []}
+        listeners = {"stdout": on_stdout, "stderr": on_stderr}
+        result: Optional[T] = None
+        async with await self._transport.events("POST", call.target, call.body) as stream:
+            async for name, data in stream.events():
+                if name in printed:
+                    printed[name].append(data["text"])
+                    await tell(listeners[name], data["text"])
+                elif name == "end":
+                    result = parse(data, "".join(printed["stdout"]), "".join(printed["stderr"]))
+        if result is None:
+            raise TransportError("The stream ended before the code did.")
+        return result
 
 
 # Connections belong to an event loop, and go with it.

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, AsyncIterator, Callable, Dict, List, Mapping, Optional, Union
+from typing import TYPE_CHECKING, AsyncIterator, Dict, List, Mapping, Optional, Union
 
 from .. import _api
 from .._api import Command, TerminalSize
 from .._events import Event
 from ..errors import ConflictError, RametError, TransportError
 from ..models import CommandOutput, CommandResult, ProcessInfo
+from .client import Listener, tell
 
 if TYPE_CHECKING:
     from .sandbox import AsyncSandbox
-
-Listener = Optional[Callable[[str], object]]
 
 
 class AsyncProcess:
@@ -77,8 +76,6 @@ class AsyncProcess:
                 yield event
 
     async def _collect(self, on_stdout: Listener, on_stderr: Listener) -> CommandResult:
-        from .sandbox import tell
-
         printed: Dict[str, List[str]] = {"stdout": [], "stderr": []}
         listeners = {"stdout": on_stdout, "stderr": on_stderr}
         exit_code: Optional[int] = None

@@ -7,8 +7,8 @@ from typing import Any, Callable, Dict, Generator, List, Mapping, Optional, Type
 
 from .. import _api
 from .._api import Call
-from ..errors import NotFoundError, RametError, TransportError
-from ..models import Checkpoint, Logs, RunResult, SandboxInfo, Snapshot
+from ..errors import NotFoundError, RametError
+from ..models import Checkpoint, Logs, RunResult, SandboxInfo, Snapshot, Template
 from .client import AsyncClient, client_for
 from .commands import AsyncCommands
 from .files import AsyncFiles
@@ -97,19 +97,7 @@ class AsyncSandbox:
         call = _api.run(await self._ready(), code, timeout_seconds, env, cwd)
         if on_stdout is None and on_stderr is None:
             return await self._client._call(call)
-        printed: Dict[str, List[str]] = {"stdout": [], "stderr": []}
-        listeners = {"stdout": on_stdout, "stderr": on_stderr}
-        result: Optional[RunResult] = None
-        async with await self._client._transport.events("POST", call.target, call.body) as stream:
-            async for name, data in stream.events():
-                if name in printed:
-                    printed[name].append(data["text"])
-                    await tell(listeners[name], data["text"])
-                elif name == "end":
-                    result = RunResult.of(data, "".join(printed["stdout"]), "".join(printed["stderr"]))
-        if result is None:
-            raise TransportError("The stream ended before the code did.")
-        return result
+        return await self._client._stream(call, RunResult.of, on_stdout, on_stderr)
 
     async def info(self) -> SandboxInfo:
         """State, memory, and when it ends."""
@@ -135,6 +123,10 @@ class AsyncSandbox:
         """So many copies of it as it is now, with its variables, files and processes. It goes on itself."""
         client = self._client
         return [AsyncSandbox._of(client, one.id) for one in await self._call(_api.fork(await self._ready(), count, timeout_seconds, metadata))]
+
+    async def save_template(self, name: str) -> Template:
+        """Makes a template of it as it is now, as :meth:`ramet.Sandbox.save_template`."""
+        return await self._call(_api.create_template(name, await self._ready()))
 
     async def snapshot(self, name: Optional[str] = None) -> Snapshot:
         """Saves it as it is now. ``AsyncSandbox(snapshot=...)`` goes on from there, also after the server was restarted."""
@@ -195,14 +187,6 @@ class AsyncSandbox:
 
     async def _call(self, call: "Call[T]") -> T:
         return await self._client._call(call)
-
-
-async def tell(listener: Optional[Callable[[str], object]], text: str) -> None:
-    """Calls it, if there is one, and waits for it, if it is a coroutine function."""
-    if listener is not None:
-        answer = listener(text)
-        if asyncio.iscoroutine(answer) or isinstance(answer, asyncio.Future):
-            await answer
 
 
 def _name(checkpoint: Union[str, Checkpoint]) -> str:

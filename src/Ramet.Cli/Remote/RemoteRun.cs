@@ -1,0 +1,105 @@
+using System.Net.Http;
+using Ramet.Cli.Input;
+using Ramet.Cli.Output;
+using Ramet.Contracts;
+using Ramet.Sandboxes;
+
+namespace Ramet.Cli.Remote;
+
+/// <summary>
+/// <c>ramet run</c> through a daemon: a sandbox of the image, the program in it as a process, and the sandbox goes when the program ends. Whoever runs a command is not to notice but for
+/// the time.
+/// </summary>
+internal static class RemoteRun
+{
+    /// <summary>How long the sandbox outlives this process when that is killed.</summary>
+    private static readonly TimeSpan s_lease = TimeSpan.FromSeconds(60);
+
+    /// <summary>Runs a program in a daemon. Null: it is to be done here, and nothing has been printed.</summary>
+    /// <param name="address">The daemon.</param>
+    /// <param name="isNamed">Whether the user has named it: then he is told what it will not do.</param>
+    /// <param name="image">The image.</param>
+    /// <param name="program">The program.</param>
+    /// <param name="options">Limits: memory, time and output.</param>
+    public static int? TryRun(DaemonAddress address, bool isNamed, string image, ProcessBody program, SandboxOptions options)
+    {
+        using var interruption = new Interruption();
+        using var daemon = new Daemon(address);
+        string? id = null;
+        int pid;
+        try
+        {
+            id = daemon.Post(
+                "v1/sandboxes", new SandboxBody { Image = image, MemoryMb = (int)(options.MemoryBytes >> 20), TimeoutSeconds = s_lease.TotalSeconds },
+                ContractsJson.Default.SandboxBody, ContractsJson.Default.SandboxAnswer).Id;
+            pid = daemon.Post(Daemon.PathOf(id, "/processes"), program, ContractsJson.Default.ProcessBody, ContractsJson.Default.ProcessAnswer).Pid;
+        }
+        catch (Exception e) when (e is UsageException or SandboxException)
+        {
+            if (id is not null) Delete(daemon, id);
+            if (isNamed) throw;
+            return null;
+        }
+
+        return Follow(daemon, id, pid, program, options, interruption);
+    }
+
+    private static int Follow(Daemon daemon, string id, int pid, ProcessBody program, SandboxOptions options, Interruption interruption)
+    {
+        int ended = 0;
+        void End(int exitCode)
+        {
+            if (Interlocked.CompareExchange(ref ended, exitCode, 0) == 0) Delete(daemon, id);
+        }
+
+        bool passInput = program.KeepStdin;
+        using var renewal = new Timer(_ => Renew(daemon, id), null, s_lease / 3, s_lease / 3);
+        using var limit = options.Timeout is { } time ? new Timer(_ => End(124), null, time, Timeout.InfiniteTimeSpan) : null;
+        using var kill = interruption.Token.UnsafeRegister(_ => End(interruption.ExitCode), null);
+        using var remote = new RemoteProcess(daemon, Daemon.PathOf(id, $"/processes/{pid}/connect"), program.Tty is not null) { MaxOutput = options.MaxOutputBytes };
+        try
+        {
+            int exitCode = remote.Run(passInput, interruption);
+            if (Interlocked.CompareExchange(ref ended, -1, 0) != 0) return Explain(ended, options);
+            Delete(daemon, id);
+            return remote.IsCutOff ? Explain(exitCode, options) : exitCode;
+        }
+        catch (SandboxException) when (Volatile.Read(ref ended) != 0)
+        {
+            return Explain(ended, options);
+        }
+    }
+
+    /// <summary>Says why it has ended, if it has ended because of a limit.</summary>
+    private static int Explain(int exitCode, SandboxOptions options)
+    {
+        if (exitCode == 124) Message.Write(FormattableString.Invariant($"Timed out after {options.Timeout!.Value.TotalSeconds:0.###} s; raise the limit with --timeout."));
+        if (exitCode == RemoteProcess.CutOffCode) Message.Write(FormattableString.Invariant($"Output was cut off after {options.MaxOutputBytes} bytes, the sandbox's limit."));
+        return exitCode;
+    }
+
+    private static void Renew(Daemon daemon, string id)
+    {
+        try
+        {
+            var content = Daemon.ToJson(new SandboxPatch { TimeoutSeconds = s_lease.TotalSeconds }, ContractsJson.Default.SandboxPatch);
+            daemon.Send(new HttpRequestMessage(HttpMethod.Patch, Daemon.PathOf(id)) { Content = content }).Dispose();
+        }
+        catch (Exception e) when (e is UsageException or SandboxException or ObjectDisposedException)
+        {
+            // It has ended; that is told where it is watched.
+        }
+    }
+
+    private static void Delete(Daemon daemon, string id)
+    {
+        try
+        {
+            daemon.Delete(Daemon.PathOf(id));
+        }
+        catch (Exception e) when (e is UsageException or SandboxException or ObjectDisposedException)
+        {
+            // It has ended already, or ends with its lease.
+        }
+    }
+}

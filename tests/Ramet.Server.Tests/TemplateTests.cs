@@ -1,0 +1,60 @@
+using System.Net;
+using System.Text.Json.Nodes;
+
+namespace Ramet.Server.Tests;
+
+public sealed class TemplateTests(Daemon daemon)
+{
+    [Theory]
+    [InlineData("node")]
+    [InlineData("javascript")]
+    [InlineData("JS")]
+    public async Task A_server_that_was_told_nothing_of_templates_runs_JavaScript(string language)
+    {
+        var answer = await daemon.Http.PostAsync("/v1/exec", new { code = "console.log(1 + 1)", language });
+        Assert.Equal("2\n", (string?)answer["stdout"]);
+        var health = await daemon.Http.GetAsync("/v1/health");
+        var templates = (await Http.ReadAsync(health, HttpStatusCode.OK))["templates"]!;
+        Assert.Equal("node", (string?)templates["node"]!["language"]);
+        Assert.Equal("python", (string?)templates["python"]!["language"]);
+    }
+
+    [Fact]
+    public async Task A_template_that_is_built_while_the_server_runs_is_loaded_when_it_is_first_used()
+    {
+        string name = "late-" + Guid.NewGuid().ToString("n")[..8];
+        string script = Path.GetTempFileName();
+        try
+        {
+            var unknown = await daemon.Http.PostAsync("/v1/exec", new { code = "1", template = name }, HttpStatusCode.BadRequest);
+            Assert.Contains("Templates: python, node", (string?)unknown["detail"], StringComparison.Ordinal);
+            File.WriteAllText(script, "value = 40");
+            Assert.Equal(0, Launcher.Run(["template", "build", name, "--from", "python", "--script", script]).ExitCode);
+            // Several at once, of which the first has it loaded.
+            var answers = await Task.WhenAll(Enumerable.Range(0, 4).Select(n => daemon.Http.PostAsync("/v1/exec", new { code = $"print(value + {n})", template = name })));
+            Assert.Equal(["40\n", "41\n", "42\n", "43\n"], answers.Select(answer => (string?)answer["stdout"]));
+            await using var sandbox = await LiveSandbox.CreateAsync(daemon.Http, new { template = name });
+            Assert.Equal("40", (string?)(await sandbox.RunAsync("value"))["value"]);
+            using var list = await daemon.Http.GetAsync("/v1/templates");
+            Assert.Contains((await Http.ReadAsync(list, HttpStatusCode.OK))["templates"]!.AsArray(), template => (string?)template!["name"] == name && (string?)template["language"] == "python");
+            // The language is that of the template, and the template of a language stays the built-in one.
+            await daemon.Http.PostAsync("/v1/exec", new { code = "1", template = name, language = "node" }, HttpStatusCode.BadRequest);
+            Assert.Contains("NameError", (string?)(await daemon.Http.PostAsync("/v1/exec", new { code = "value", language = "python" }))["stderr"], StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(script);
+            Launcher.Run(["template", "rm", name]);
+        }
+    }
+
+    [Fact]
+    public async Task A_server_for_one_template_loads_the_other_when_it_is_used()
+    {
+        using var server = new RunningServer(["--dev", "--listen", "127.0.0.1:0"], new Dictionary<string, string?> { ["RAMET_TEMPLATES"] = "python" });
+        using var client = server.CreateClient();
+        var templates = JsonNode.Parse(await client.GetStringAsync("/v1/health"))!["templates"]!;
+        Assert.Null(templates["node"]);
+        Assert.Equal("1\n", (string?)(await client.PostAsync("/v1/exec", new { code = "console.log(1)", language = "node" }))["stdout"]);
+    }
+}
