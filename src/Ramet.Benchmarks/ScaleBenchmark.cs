@@ -99,6 +99,7 @@ public sealed class ScaleBenchmark(Func<int, ProcessStartInfo> startPart, int fo
         // Compiled, and the caches are warm.
         for (int i = 0; i < 20; i++) Answer(() => engine.Fork(template, new SandboxOptions()), i).Sandbox.Dispose();
         engine.WaitForTeardown();
+        Compact();
         Say(output, "ready");
         while (input.ReadLine() is { } line)
         {
@@ -106,7 +107,7 @@ public sealed class ScaleBenchmark(Func<int, ProcessStartInfo> startPart, int fo
             {
                 case "fork":
                     for (int i = 0; i < forks; i++) live.Add(engine.Fork(template, new SandboxOptions()));
-                    GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+                    Compact();
                     Say(output, "forked");
                     break;
                 case "again":
@@ -134,7 +135,7 @@ public sealed class ScaleBenchmark(Func<int, ProcessStartInfo> startPart, int fo
                     break;
                 case "trim":
                     foreach (var sandbox in live) sandbox.Trim();
-                    GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+                    Compact();
                     Say(output, "trimmed");
                     break;
             }
@@ -155,6 +156,9 @@ public sealed class ScaleBenchmark(Func<int, ProcessStartInfo> startPart, int fo
         if (answer != FormattableString.Invariant($"{(long)number * number}\n")) throw new BenchmarkException($"A wrong answer: {number} * {number} is not '{answer}'.");
         return (sandbox, time);
     }
+
+    /// <summary>What a worker does when nothing has run for a while.</summary>
+    private static void Compact() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
 
     private static void Say(TextWriter output, string line)
     {

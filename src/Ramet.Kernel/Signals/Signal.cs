@@ -251,7 +251,14 @@ public sealed partial class SignalHandlers
     private SignalAction[] _actions = new SignalAction[Signal.SIGRTMAX + 1];
 
     /// <summary>What happens on a signal.</summary>
-    public ref SignalAction this[int signal] => ref _actions[signal];
+    public ref SignalAction this[int signal]
+    {
+        get
+        {
+            if (signal >= _actions.Length) Array.Resize(ref _actions, Signal.SIGRTMAX + 1);
+            return ref _actions[signal];
+        }
+    }
 
     /// <summary>A copy, for fork.</summary>
     public SignalHandlers Clone() => new() { _actions = [.. _actions] };
@@ -264,5 +271,13 @@ public sealed partial class SignalHandlers
             ulong handler = _actions[i].Handler == SignalAction.Ignore ? SignalAction.Ignore : SignalAction.Default;
             _actions[i] = new SignalAction { Handler = handler };
         }
+    }
+
+    /// <summary>Defaults at the end are not saved: most programs have handlers for a few signals, and each fork has these tables.</summary>
+    private void OnSaving()
+    {
+        int used = _actions.Length;
+        while (used > 1 && _actions[used - 1] is { Handler: SignalAction.Default, Flags: 0, Mask: 0, Restorer: 0 }) used--;
+        Array.Resize(ref _actions, used);
     }
 }
