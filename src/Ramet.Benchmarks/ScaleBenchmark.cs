@@ -96,9 +96,10 @@ public sealed class ScaleBenchmark(Func<int, ProcessStartInfo> startPart, int fo
     {
         var live = new List<Sandbox>();
         SandboxPool? pool = null;
-        // Compiled, and the caches are warm.
-        for (int i = 0; i < 20; i++) Answer(() => engine.Fork(template, new SandboxOptions()), i).Sandbox.Dispose();
+        // Compiled for good (the runtime does so after thirty calls, in the background), and the caches are warm: as in a worker that has been there for a while.
+        for (int i = 0; i < 60; i++) Answer(() => engine.Fork(template, new SandboxOptions()), i).Sandbox.Dispose();
         engine.WaitForTeardown();
+        Thread.Sleep(1000);
         Compact();
         Say(output, "ready");
         while (input.ReadLine() is { } line)
