@@ -86,7 +86,7 @@ public sealed partial class SandboxEngine
             machine.Attach(snapshot.Template?.Memory, [snapshot.Image.Data], snapshot.Memory);
             // Nothing runs in it, but a template that is frozen from it tells its forks of these.
             foreach (var range in snapshot.ImageRanges) machine.Memory.TryAttachImage(range.Address, range.Length);
-            sandbox.Equip(machine, Ramet.Kernel.Kernel.Load(sandbox.Ports(snapshot.Image), snapshot.State));
+            sandbox.Equip(machine, Ramet.Kernel.Kernel.Load(sandbox.Ports(snapshot.Image), snapshot.State, strings: snapshot.Strings));
             return sandbox;
         }
         catch

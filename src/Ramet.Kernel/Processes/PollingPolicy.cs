@@ -9,6 +9,9 @@ internal struct PollingPolicy
     /// <summary>Between two calls that follow upon each other, ns. An exit alone can take half of it.</summary>
     private const long CloseTogether = 120_000;
 
+    /// <summary>Where calls follow upon each other faster than this, ns, exits are cheap (hardware virtualization): a processor is worth more.</summary>
+    private const long CheapExit = 8_000;
+
     /// <summary>So many of them in a row.</summary>
     private const int CallsInARow = 8;
 
@@ -24,6 +27,7 @@ internal struct PollingPolicy
     private const long FirstPause = 1_000_000, LongestPause = 100_000_000;
 
     private int _calls;
+    private long _shortest;
     private long _notBefore;
     private long _pause;
 
@@ -32,10 +36,11 @@ internal struct PollingPolicy
     /// <param name="since">How long user code ran before it, ns.</param>
     internal bool OnExit(long now, long since)
     {
+        _shortest = _calls == 0 ? since : Math.Min(_shortest, since);
         _calls = since < CloseTogether ? _calls + 1 : 0;
         if (_calls < CallsInARow || now < _notBefore) return false;
         _calls = 0;
-        return true;
+        return _shortest > CheapExit;
     }
 
     /// <summary>Polling is over, or nobody could do it.</summary>
