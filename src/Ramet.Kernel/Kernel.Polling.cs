@@ -19,15 +19,29 @@ public sealed partial class Kernel
         var context = Scheduler.Vcpus[index];
         var mailbox = context.Machine!.Mailbox!;
         mailbox.SetPolled(true);
-        long served = 0, last = _ports.Clock.MonotonicNanoseconds, looked = last;
+        long answered = 0, last = _ports.Clock.MonotonicNanoseconds, looked = last;
         bool contended = false;
+        int calls = 0, left = 0;
         while (!Volatile.Read(ref _stopRequested) && !HasExited)
         {
             int looks = LooksPerClockReading;
             while (!mailbox.HasPosted && --looks > 0) Thread.SpinWait(1);
             if (looks > 0)
             {
-                if (TryServePosted(context, mailbox)) served++;
+                if (TryServePosted(context, mailbox)) answered++;
+                else left++;
+                // Threads that block or make way at nearly every call leave the guest anyway, and by the mailbox it takes longer.
+                if (++calls == PollingPolicy.Window)
+                {
+                    if (left > PollingPolicy.MostThatLeave)
+                    {
+                        answered = 0;
+                        break;
+                    }
+
+                    calls = left = 0;
+                }
+
                 last = looked = _ports.Clock.MonotonicNanoseconds;
                 continue;
             }
@@ -42,7 +56,7 @@ public sealed partial class Kernel
         lock (Lock)
         {
             context.IsPolled = false;
-            context.Polling.OnEnd(_ports.Clock.MonotonicNanoseconds, served, contended);
+            context.Polling.OnEnd(_ports.Clock.MonotonicNanoseconds, answered, contended);
         }
     }
 
@@ -57,6 +71,7 @@ public sealed partial class Kernel
         else context.Polling.OnEnd(now, 0, contended: false);
     }
 
+    /// <summary>Serves the call that waits, if one does. Whether its program goes on in the guest.</summary>
     private bool TryServePosted(VcpuContext context, ISyscallMailbox mailbox)
     {
         lock (Lock)
@@ -64,11 +79,12 @@ public sealed partial class Kernel
             // Its host thread may have left the guest meanwhile, and wait for the lock.
             if (HasExited || context.Current is not { } thread || !context.InGuest) return false;
             if (!mailbox.TryTake(ref thread.Registers)) return false;
-            bool replied = false;
+            bool replied = false, answered = false;
             context.IsServed = true;
             try
             {
-                replied = Serve(context, mailbox, thread);
+                answered = Serve(context, mailbox, thread);
+                replied = true;
             }
             catch (GuestMemoryException exception)
             {
@@ -86,7 +102,7 @@ public sealed partial class Kernel
                 if (!replied) mailbox.AnswerAndLeave(0);
             }
 
-            return replied;
+            return answered;
         }
     }
 
@@ -95,7 +111,7 @@ public sealed partial class Kernel
         if (thread.State != ThreadState.Runnable || thread.IsDying || thread.Trace is not null || NeedsExit(thread.Registers.Rax))
         {
             mailbox.Decline();
-            return true;
+            return false;
         }
 
         thread.IsInSyscallContext = true;
@@ -103,10 +119,11 @@ public sealed partial class Kernel
         BeginSyscall(thread);
         UpdateAlarm();
         bool settled = !thread.InSyscall && thread.State == ThreadState.Runnable && thread.RestartCode == 0 && !thread.SignalPending && !thread.ExitRequested
-            && !thread.Process.IsStopped && !context.IsPreempted && !_stopRequested && !HasExited && !thread.Memory.Tables.HasStale(context.Index);
+            && !thread.Process.IsStopped && !context.IsPreempted && !_stopRequested && !HasExited && !thread.Memory.Tables.HasStale(context.Index)
+            && !(Scheduler.HasReady && MonotonicNow >= context.SliceEnd);
         if (settled) mailbox.Answer(thread.Registers.Rax);
         else mailbox.AnswerAndLeave(thread.Registers.Rax);
-        return true;
+        return settled;
     }
 
     /// <summary>Calls that read or change more of the thread than their arguments and RAX: what the virtual CPU holds, or what runs on it.</summary>

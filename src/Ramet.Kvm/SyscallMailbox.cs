@@ -136,7 +136,11 @@ internal sealed unsafe class SyscallMailbox : ISyscallMailbox
                 if (_phase != Phase.Taken)
                 {
                     _open = false;
-                    return (_phase != Phase.None, _phase == Phase.AnsweredAndLeaves, Volatile.Read(ref *(int*)_page) == Answered, _answer);
+                    var state = Volatile.Read(ref *(int*)_page);
+                    // A call that was kicked out before anybody took it: pollers are not to see it for as long as the vCPU stays out.
+                    if (state == Posted)
+                        Volatile.Write(ref *(int*)_page, 0);
+                    return (_phase != Phase.None, _phase == Phase.AnsweredAndLeaves, state == Answered, _answer);
                 }
             }
             spin.SpinOnce(sleep1Threshold: -1);

@@ -21,6 +21,12 @@ internal struct PollingPolicy
     /// <summary>Between two looks at the clock a poller is off its processor for this long, ns: others need it.</summary>
     internal const long Descheduled = 400_000;
 
+    /// <summary>After each so many calls the poller looks how many of them left the guest nevertheless,</summary>
+    internal const int Window = 48;
+
+    /// <summary>and gives up if it was more than this: two thirds. Two processes that wake each other leave at every second call.</summary>
+    internal const int MostThatLeave = 32;
+
     /// <summary>Fewer calls than this were not worth the start.</summary>
     private const int WorthIt = 8;
 

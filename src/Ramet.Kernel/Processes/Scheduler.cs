@@ -100,6 +100,16 @@ public sealed partial class Scheduler
         return node.Value;
     }
 
+    /// <summary>The slice of a running thread is over: it goes to the end of the queue, if others are in it.</summary>
+    internal void Yield(PosixThread thread)
+    {
+        if (!HasReady) return;
+        foreach (var vcpu in Vcpus)
+        {
+            if (vcpu.Current == thread) vcpu.SliceEnd = 0;
+        }
+    }
+
     /// <summary>
     /// Whether a thread is on a virtual CPU: one that blocked and was woken while the same call was served is there still, and in the queue as well. It must not run twice.
     /// </summary>

@@ -18,12 +18,7 @@ internal static class SchedulingCalls
     [Syscall(SyscallNumber.sched_yield)]
     internal static SyscallResult SchedYield(PosixThread thread)
     {
-        // The slice is over: the thread goes to the end of the queue, if others are in it.
-        foreach (var vcpu in thread.Kernel.Scheduler.Vcpus)
-        {
-            if (vcpu.Current == thread && thread.Kernel.Scheduler.HasReady) vcpu.SliceEnd = 0;
-        }
-
+        thread.Kernel.Scheduler.Yield(thread);
         return 0;
     }
 

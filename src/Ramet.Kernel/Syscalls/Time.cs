@@ -169,7 +169,13 @@ internal static class TimeCalls
             var kernel = thread.Kernel;
             if (absolute && clock is ClockId.CLOCK_REALTIME or ClockId.CLOCK_TAI) wait = wait == PollingTimeout.Infinite ? wait : wait - kernel.RealtimeNow;
             else if (absolute) wait = wait == PollingTimeout.Infinite ? wait : wait - kernel.MonotonicNow;
-            if (wait <= 0) return 0;
+            if (wait <= 0)
+            {
+                // The time has passed before the call has come here. Linux sleeps for the timer slack at least (prctl(2), 50 us), and others run: programs that poll in this way rely on it.
+                kernel.Scheduler.Yield(thread);
+                return 0;
+            }
+
             thread.WaitUntil(PollingTimeout.DeadlineAfter(kernel, wait));
         }
 

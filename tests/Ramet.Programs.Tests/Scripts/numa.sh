@@ -4,7 +4,7 @@
 numactl --hardware | grep -E '^available|cpus|size' | sed -E 's/size: [0-9]+/size: N/'
 numactl --show | grep -E '^(policy|cpubind|membind|physcpubind)'
 numactl --cpunodebind=0 --membind=0 nproc; numactl --physcpubind=1 nproc; numactl --interleave=all echo interleaved; numactl --preferred=0 echo preferred
-numactl --membind=1 true 2>&1 | head -1; echo "code: ${PIPESTATUS[0]}"
+numactl --membind=1 true >/tmp/refusal 2>&1; code=$?; head -1 /tmp/refusal; echo "code: $code"
 numastat | awk 'NR == 1 { print $1 }'
 taskset -c 1 sh -c 'nproc; taskset -p $$ | sed "s/pid [0-9]*/pid PID/"'; lscpu | grep -E '^(CPU\(s\)|NUMA node\(s\)|On-line)' | tr -s ' '
 #> available: 1 nodes (0)
