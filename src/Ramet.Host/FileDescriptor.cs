@@ -28,6 +28,11 @@ public sealed class FileDescriptor : SafeHandle
     public static FileDescriptor Create(string path, uint mode = 0x1A4) =>
         Open(path, Libc.O_RDWR | Libc.O_CREAT | Libc.O_TRUNC | Libc.O_CLOEXEC, mode);
 
+    /// <summary>Opens a file to write at its end, wherever that is by then, and makes it when there is none. open(2), O_APPEND: what several processes write does not overlap.</summary>
+    /// <exception cref="HostException">The file cannot be opened.</exception>
+    public static FileDescriptor OpenAppend(string path, uint mode) =>
+        Open(path, Libc.O_WRONLY | Libc.O_CREAT | Libc.O_APPEND | Libc.O_CLOEXEC, mode);
+
     private static FileDescriptor Open(string path, int flags, uint mode)
     {
         int fd;

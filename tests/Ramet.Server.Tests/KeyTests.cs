@@ -125,6 +125,32 @@ public sealed class KeyTests(Daemon daemon)
         Assert.Fail("The audit log lacks the requests.");
     }
 
+    [Fact]
+    public async Task Two_servers_can_write_one_audit_log()
+    {
+        using var other = new RunningServer(["--listen", "127.0.0.1:0"], daemon.Settings);
+        using var second = other.CreateClient(daemon.Key);
+        string[] paths = [.. Enumerable.Range(0, 1000).Select(number => $"/v1/sandboxes/sb_audit{number}")];
+        await Parallel.ForAsync(0, paths.Length, new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (number, stop) =>
+        {
+            using var response = await (number % 2 == 0 ? daemon.Http : second).GetAsync(new Uri(paths[number], UriKind.Relative), stop);
+            Assert.Equal(HttpStatusCode.NotFound, response.StatusCode);
+        });
+        for (int tries = 0; ; tries++)
+        {
+            string[] written = [.. ReadShared(daemon.AuditFile).Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(line => (string)JsonNode.Parse(line)!["path"]!).Where(path => path.StartsWith("/v1/sandboxes/sb_audit", StringComparison.Ordinal))];
+            if (written.Length < paths.Length && tries < 100)
+            {
+                await Task.Delay(50);
+                continue;
+            }
+
+            Assert.Equal(paths.Order(StringComparer.Ordinal), written.Order(StringComparer.Ordinal));
+            return;
+        }
+    }
+
     private static string ReadShared(string path)
     {
         if (!File.Exists(path)) return "";

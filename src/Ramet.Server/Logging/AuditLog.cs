@@ -1,16 +1,19 @@
+using System.Buffers;
 using System.Text.Json;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
+using Ramet.Host;
 
 namespace Ramet.Server.Logging;
 
 /// <summary>
-/// Who did what: a JSON line for each request that was let in, or refused for want of a key. Written in the background and in batches; at 64 MiB the file is moved to NAME.1, so that it
-/// takes a bounded place.
+/// Who did what: a JSON line for each request that was let in, or refused for want of a key. Written in the background and in batches of whole
+/// lines; at 64 MiB the file is moved to NAME.1, so that it takes a bounded place.
 /// </summary>
 internal sealed class AuditLog : IAsyncDisposable
 {
     private const long LargestFile = 64L << 20;
+    private const int LargestBatch = 1 << 20;
 
     private readonly Channel<byte[]> _lines = Channel.CreateBounded<byte[]>(new BoundedChannelOptions(4096) { FullMode = BoundedChannelFullMode.Wait, SingleReader = true });
     private readonly string? _path;
@@ -58,49 +61,34 @@ internal sealed class AuditLog : IAsyncDisposable
 
     private async Task WriteAsync()
     {
-        FileStream? file = null;
+        var batch = new ArrayBufferWriter<byte>();
         string? problem = null;
         while (await _lines.Reader.WaitToReadAsync().ConfigureAwait(false))
         {
+            batch.ResetWrittenCount();
+            // A batch that failed may have left half a line behind.
+            if (problem is not null) batch.Write("\n"u8);
+            while (batch.WrittenCount < LargestBatch && _lines.Reader.TryRead(out byte[]? line)) batch.Write(line);
             try
             {
-                file ??= Open();
-                while (_lines.Reader.TryRead(out byte[]? line)) await file.WriteAsync(line).ConfigureAwait(false);
-                await file.FlushAsync().ConfigureAwait(false);
-                if (file.Length > LargestFile)
-                {
-                    await file.DisposeAsync().ConfigureAwait(false);
-                    file = null;
-                    File.Move(_path!, _path + ".1", overwrite: true);
-                }
-
+                Append(batch.WrittenSpan);
                 problem = null;
             }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or HostException)
             {
-                // The lines that were read are lost; the server's log says so, once.
-                while (_lines.Reader.TryRead(out _))
-                {
-                }
-
+                // The lines of this batch are lost; the server's log says so, once.
                 if (problem != e.Message) _logger.AuditFailed(_path!, e.Message);
                 problem = e.Message;
-                file = null;
             }
         }
-
-        if (file is not null) await file.DisposeAsync().ConfigureAwait(false);
     }
 
-    private FileStream Open()
+    /// <summary>Opened for each batch, and written in one piece: another server may write to the same file, and anybody may move it away.</summary>
+    private void Append(ReadOnlySpan<byte> lines)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(_path!))!);
-        return new FileStream(_path!, new FileStreamOptions
-        {
-            Mode = FileMode.Append,
-            Access = FileAccess.Write,
-            Share = FileShare.Read,
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        });
+        using var file = FileDescriptor.OpenAppend(_path!, (uint)(UnixFileMode.UserRead | UnixFileMode.UserWrite));
+        file.WriteAll(lines);
+        if (file.GetLength() > LargestFile) File.Move(_path!, _path + ".1", overwrite: true);
     }
 }
