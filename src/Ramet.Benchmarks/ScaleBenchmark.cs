@@ -100,7 +100,7 @@ public sealed class ScaleBenchmark(Func<int, ProcessStartInfo> startPart, int fo
         for (int i = 0; i < 60; i++) Answer(() => engine.Fork(template, new SandboxOptions()), i).Sandbox.Dispose();
         engine.WaitForTeardown();
         Thread.Sleep(1000);
-        Compact();
+        ManagedHeap.GiveBack();
         Say(output, "ready");
         while (input.ReadLine() is { } line)
         {
@@ -108,7 +108,7 @@ public sealed class ScaleBenchmark(Func<int, ProcessStartInfo> startPart, int fo
             {
                 case "fork":
                     for (int i = 0; i < forks; i++) live.Add(engine.Fork(template, new SandboxOptions()));
-                    Compact();
+                    ManagedHeap.GiveBack();
                     Say(output, "forked");
                     break;
                 case "again":
@@ -136,7 +136,7 @@ public sealed class ScaleBenchmark(Func<int, ProcessStartInfo> startPart, int fo
                     break;
                 case "trim":
                     foreach (var sandbox in live) sandbox.Trim();
-                    Compact();
+                    ManagedHeap.GiveBack();
                     Say(output, "trimmed");
                     break;
             }
@@ -157,9 +157,6 @@ public sealed class ScaleBenchmark(Func<int, ProcessStartInfo> startPart, int fo
         if (answer != FormattableString.Invariant($"{(long)number * number}\n")) throw new BenchmarkException($"A wrong answer: {number} * {number} is not '{answer}'.");
         return (sandbox, time);
     }
-
-    /// <summary>What a worker does when nothing has run for a while.</summary>
-    private static void Compact() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
 
     private static void Say(TextWriter output, string line)
     {

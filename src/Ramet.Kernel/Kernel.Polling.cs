@@ -61,11 +61,10 @@ public sealed partial class Kernel
     }
 
     /// <summary>A call has come by an exit: would it pay to poll?</summary>
-    private void ConsiderPolling(VcpuContext context)
+    private void ConsiderPolling(VcpuContext context, long now)
     {
         // The mailbox is memory that all programs of the sandbox can write: with one virtual CPU none runs while another waits for an answer.
         if (context.IsPolled || Scheduler.Vcpus.Length > 1) return;
-        long now = _ports.Clock.MonotonicNanoseconds;
         if (!context.Polling.OnExit(now, now - context.EnteredAt)) return;
         if (context.Machine!.Mailbox is { } mailbox && mailbox.TryEnable() && Host.RequestPolling(context.Index)) context.IsPolled = true;
         else context.Polling.OnEnd(now, 0, contended: false);

@@ -240,7 +240,8 @@ public sealed partial class Kernel
             Lock.Enter();
         }
 
-        thread.CpuTime += _ports.Clock.MonotonicNanoseconds - context.EnteredAt;
+        long now = _ports.Clock.MonotonicNanoseconds;
+        thread.CpuTime += now - context.EnteredAt;
         Statistics.Exits++;
         // Another virtual CPU may have ended the thread meanwhile (exit_group): its registers matter to nobody then.
         if (thread.State == ThreadState.Dead) return true;
@@ -253,7 +254,7 @@ public sealed partial class Kernel
         }
 
         thread.IsInSyscallContext = exit.Kind is VcpuExitKind.Syscall or VcpuExitKind.Served;
-        if (exit.Kind == VcpuExitKind.Syscall) ConsiderPolling(context);
+        if (exit.Kind == VcpuExitKind.Syscall) ConsiderPolling(context, now);
         Serve(thread, exit);
         if (thread.State != ThreadState.Runnable && context.Current == thread) context.Current = null;
         return true;

@@ -107,15 +107,12 @@ public sealed unsafe class MemoryCapture : IDisposable
     /// <summary>The range in which an offset of the file lies.</summary>
     private int FindRange(ulong offset)
     {
-        int low = 0, high = _ranges.Length - 1;
-        while (low < high)
-        {
-            var middle = (low + high + 1) >>> 1;
-            if (_ranges[middle].Offset <= offset)
-                low = middle;
-            else
-                high = middle - 1;
-        }
-        return low;
+        var found = _ranges.AsSpan().BinarySearch(new OffsetOrder(offset));
+        return found >= 0 ? found : ~found - 1;
+    }
+
+    private readonly struct OffsetOrder(ulong offset) : IComparable<DeltaRange>
+    {
+        public int CompareTo(DeltaRange other) => offset.CompareTo(other.Offset);
     }
 }

@@ -48,16 +48,16 @@ public sealed partial class SandboxEngine
         {
             // The kernel's objects and the machine have nothing to do with each other until both are there.
             var loading = Threads.Compute(() => Ramet.Kernel.Kernel.Load(sandbox.Ports(image), state, options.ToLimits(), strings));
-            var machine = Spares.TryTake(memoryLimit, options.VirtualCpus)
-                ?? VirtualMachine.Prepare(Device, new VirtualMachineOptions { MemoryLimit = memoryLimit, MaxVcpus = options.VirtualCpus });
+            var spare = Spares.TryTake(memoryLimit, options.VirtualCpus);
+            var machine = spare ?? VirtualMachine.Prepare(Device, new VirtualMachineOptions { MemoryLimit = memoryLimit, MaxVcpus = options.VirtualCpus });
             sandbox.Equip(machine);
-            // Setting a memory slot is mostly waiting (for the host's readers of the old ones).
-            var cpu = Threads.Compute(() => machine.GetVcpu(0));
+            // Setting a memory slot is mostly waiting (for the host's readers of the old ones). A spare machine has its virtual CPU.
+            var cpu = spare is null ? Threads.Compute(() => machine.GetVcpu(0)) : null;
             machine.Attach(template?.Memory, [image.Data], sandbox.Base?.Memory);
             if (runsSoon) sandbox.ProvideHotPages();
             foreach (var range in imageRanges) machine.Memory.TryAttachImage(range.Address, range.Length);
             var kernel = loading.GetAwaiter().GetResult();
-            cpu.GetAwaiter().GetResult();
+            cpu?.GetAwaiter().GetResult();
             Check(kernel, options);
             kernel.Begin(machine);
             sandbox.Open(options, driven, kernel, started);

@@ -11,7 +11,7 @@ internal sealed class SpareMachines : IDisposable
 {
     private const long DelayNanoseconds = 10_000_000;
 
-    private readonly KvmDevice _device;
+    private readonly SandboxEngine _engine;
     private readonly AlarmClock.Alarm _refill;
     private readonly Stack<VirtualMachine> _ready = new();
     private readonly Lock _lock = new();
@@ -21,7 +21,7 @@ internal sealed class SpareMachines : IDisposable
 
     public SpareMachines(SandboxEngine engine)
     {
-        _device = engine.Device;
+        _engine = engine;
         _refill = engine.Alarms.Create(() => engine.Threads.Run(Refill));
     }
 
@@ -52,8 +52,9 @@ internal sealed class SpareMachines : IDisposable
             if (_disposed || _count == 0) return null;
             if (_kind != (memoryLimit, vcpus))
             {
-                // Most forks of a process are alike. When another kind comes, the next ones are of it.
-                while (_ready.TryPop(out var other)) other.Dispose();
+                // Most forks of a process are alike. When another kind comes, the next ones are of it; ending a machine takes time, which is not this caller's.
+                foreach (var other in _ready) _engine.Threads.Run(other.Dispose);
+                _ready.Clear();
                 _kind = (memoryLimit, vcpus);
             }
 
@@ -113,7 +114,7 @@ internal sealed class SpareMachines : IDisposable
 
     private VirtualMachine Make(ulong memoryLimit, int vcpus)
     {
-        var machine = VirtualMachine.Prepare(_device, new VirtualMachineOptions { MemoryLimit = memoryLimit, MaxVcpus = vcpus });
+        var machine = VirtualMachine.Prepare(_engine.Device, new VirtualMachineOptions { MemoryLimit = memoryLimit, MaxVcpus = vcpus });
         try
         {
             machine.GetVcpu(0);

@@ -14,6 +14,9 @@ internal sealed record TemplateRuntime(
     string Name, string Language, string Image, string RunnerPath, ReadOnlyMemory<byte> RunnerSource, IReadOnlyList<string> Command, IReadOnlyList<string> Environment,
     int RandomBytes, IReadOnlyList<string> TypicalCode)
 {
+    /// <summary>Whether a run may need its interrupt more than once: runtimes/node/runner.js says why. In Python a second one would hit the code that deals with the first.</summary>
+    public bool RepeatsInterrupts { get; init; }
+
     private const string RunnerDirectory = "/usr/lib/ramet/";
 
     /// <summary>All that there are.</summary>
@@ -44,7 +47,7 @@ internal sealed record TemplateRuntime(
             ["/usr/bin/node", "--no-force-async-hooks-checks", RunnerDirectory + "runner.js"],
             ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8", "RAMET_CHANNEL=3"],
             64,
-            ["console.log(1+1)", "const a = [1, 2, 3].map(x => x * x);\nconsole.log(a, { b: a.length });", "const fs = require('fs');\nfor (const f of fs.readdirSync('/etc')) if (f === 'passwd') console.log(f);"]),
+            ["console.log(1+1)", "const a = [1, 2, 3].map(x => x * x);\nconsole.log(a, { b: a.length });", "const fs = require('fs');\nfor (const f of fs.readdirSync('/etc')) if (f === 'passwd') console.log(f);"]) { RepeatsInterrupts = true },
     ];
 
     /// <summary>The runtime of a template, or null.</summary>

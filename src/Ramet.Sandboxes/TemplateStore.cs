@@ -127,7 +127,7 @@ public sealed class TemplateStore
     private async Task<Template> MakeAsync(Recipe recipe, IProgress<BuildStep>? progress, CancellationToken cancellationToken)
     {
         if (recipe.Script is null) return TemplateBuilder.Build(Engine, recipe.Runtime, recipe.Image, cancellationToken);
-        if (recipe.Image == recipe.Below!.Image)
+        if (recipe.IsOnWhatIsBelow)
             return TemplateBuilder.Extend(Engine, await EnsureAsync(recipe.From!, progress, cancellationToken).ConfigureAwait(false), recipe.Runtime, recipe.Script, cancellationToken);
         using var other = TemplateBuilder.Build(Engine, recipe.Runtime with { Image = recipe.Image.Manifest.Name }, recipe.Image, cancellationToken);
         return TemplateBuilder.Extend(Engine, other, recipe.Runtime, recipe.Script, cancellationToken);
@@ -142,6 +142,9 @@ public sealed class TemplateStore
     /// <param name="Script">What runs in a fork of that; null: nothing.</param>
     private sealed record Recipe(TemplateRuntime Runtime, ImageLayer Image, string Fingerprint, string? From, Recipe? Below, string? Script)
     {
+        /// <summary>Whether it is made of a fork of the template below; with another image that one's runtime is started anew.</summary>
+        public bool IsOnWhatIsBelow => Below is not null && Image == Below.Image;
+
         public static Recipe On(string from, Recipe below, ImageLayer image, string script) =>
             new(below.Runtime, image, Hash([Encoding.UTF8.GetBytes(below.Fingerprint), Encoding.UTF8.GetBytes(image.Id), Encoding.UTF8.GetBytes(script)]), from, below, script);
     }
@@ -165,7 +168,7 @@ public sealed class TemplateStore
             var started = HostClock.MonotonicNanoseconds;
             var built = await MakeAsync(recipe, progress, cancellationToken).ConfigureAwait(false);
             // Built on a template that is there already: only what the script has changed is written.
-            var below = recipe.Below is not null && recipe.Image == recipe.Below.Image ? _loaded[recipe.From!] : null;
+            var below = recipe.IsOnWhatIsBelow ? _loaded[recipe.From!] : null;
             long used = SnapshotFile.Write(Path.Combine(temporary, SnapshotName), built.Memory, built.State.Span, below?.Memory);
             var manifest = built.Manifest with
             {

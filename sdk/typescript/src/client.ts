@@ -92,7 +92,7 @@ export class Client {
   async exec(code: string, options: ExecOptions = {}): Promise<ExecResult> {
     const request = { json: execBody(code, options), signal: options.signal };
     if (!options.onStdout && !options.onStderr) return new ExecResult(await this.json("POST", "/v1/exec", request));
-    const { data, stdout, stderr } = await this.stream("/v1/exec", request, options);
+    const { data, stdout, stderr } = await this.stream("POST", "/v1/exec", request, options);
     return new ExecResult({ ...data, stdout, stderr, output: stdout + stderr });
   }
 
@@ -159,9 +159,11 @@ export class Client {
     await this.json("DELETE", `/v1/templates/${encodeURIComponent(name)}`, options);
   }
 
-  /** Code whose output is told as it comes: what the last event says, and all that was printed. */
-  async stream(path: string, request: RequestOptions, listeners: OutputListeners): Promise<{ data: Json; stdout: string; stderr: string }> {
-    const response = await this.request("POST", path, { ...request, accept: "text/event-stream" });
+  /** Code, or a program, whose output is told as it comes: what its last event says, and all that was printed. */
+  async stream(
+    method: string, path: string, request: RequestOptions, listeners: OutputListeners, of: { what: "code" | "program"; last: "end" | "exit" } = { what: "code", last: "end" },
+  ): Promise<{ data: Json; stdout: string; stderr: string }> {
+    const response = await this.request(method, path, { ...request, accept: "text/event-stream" });
     let stdout = "";
     let stderr = "";
     let data: Json | undefined;
@@ -173,11 +175,11 @@ export class Client {
       } else if (event.name === "stderr") {
         stderr += text;
         await listeners.onStderr?.(text);
-      } else if (event.name === "end") {
+      } else if (event.name === of.last) {
         data = event.data;
       }
     }
-    if (!data) throw new TransportError("The stream ended before the code did.");
+    if (!data) throw new TransportError(`The stream ended before the ${of.what} did.`);
     return { data, stdout, stderr };
   }
 

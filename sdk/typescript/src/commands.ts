@@ -1,5 +1,5 @@
 import type { CallOptions } from "./client.js";
-import { ConflictError, RametError, TransportError } from "./errors.js";
+import { ConflictError, RametError } from "./errors.js";
 import { readEvents } from "./events.js";
 import { type CommandOutput, CommandResult, camel, type Json, type ProcessInfo, snake } from "./models.js";
 import type { Sandbox } from "./sandbox.js";
@@ -57,23 +57,8 @@ export class Process {
 
   /** Waits for its end, and gives what it has printed (what was kept of that, if nobody was attached before). Aborting leaves it running. */
   async wait(options: Listeners = {}): Promise<CommandResult> {
-    let stdout = "";
-    let stderr = "";
-    let exitCode: number | undefined;
-    for await (const event of this.#events(options)) {
-      const text = event.data["text"] as string;
-      if (event.name === "stdout") {
-        stdout += text;
-        await options.onStdout?.(text);
-      } else if (event.name === "stderr") {
-        stderr += text;
-        await options.onStderr?.(text);
-      } else if (event.name === "exit") {
-        exitCode = Number(event.data["exit_code"]);
-      }
-    }
-    if (exitCode === undefined) throw new TransportError("The stream ended before the program did.");
-    return new CommandResult(this.pid, stdout, stderr, this.#killedLate ? 124 : exitCode, this.#killedLate);
+    const { data, stdout, stderr } = await this.#sandbox.client.stream("GET", await this.#path("/output"), { signal: options.signal }, options, { what: "program", last: "exit" });
+    return new CommandResult(this.pid, stdout, stderr, this.#killedLate ? 124 : Number(data["exit_code"]), this.#killedLate);
   }
 
   /** Sends it and its group a signal, such as "TERM" or 15. false: it has ended already. */

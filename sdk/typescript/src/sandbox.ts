@@ -125,7 +125,7 @@ export class Sandbox implements AsyncDisposable {
     const json = snake({ code, ...members });
     const path = await this.path("/run");
     if (!onStdout && !onStderr && (options.timeoutSeconds ?? 0) < streamFrom) return new RunResult(await this.client.json("POST", path, { json, signal }));
-    const { data, stdout, stderr } = await this.client.stream(path, { json, signal }, options);
+    const { data, stdout, stderr } = await this.client.stream("POST", path, { json, signal }, options);
     return new RunResult(data, stdout, stderr);
   }
 

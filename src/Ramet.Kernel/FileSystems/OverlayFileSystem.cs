@@ -100,15 +100,13 @@ public sealed partial class OverlayFileSystem : TmpfsFileSystem
         }
 
         var all = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_loaded);
-        int low = 0, high = all.Length;
-        while (low < high)
-        {
-            int middle = (low + high) >>> 1;
-            if (all[middle].Node < node) low = middle + 1;
-            else high = middle;
-        }
+        int found = all.BinarySearch(new NodeOrder(node));
+        return found >= 0 ? all[found] : null;
+    }
 
-        return low < all.Length && all[low].Node == node ? all[low] : null;
+    private readonly struct NodeOrder(int node) : IComparable<TmpfsInode>
+    {
+        public int CompareTo(TmpfsInode? other) => node.CompareTo(other!.Node);
     }
 
     private void Remember(TmpfsInode inode)

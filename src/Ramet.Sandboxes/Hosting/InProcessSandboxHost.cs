@@ -119,7 +119,7 @@ public sealed partial class InProcessSandboxHost : ICapturingSandboxHost
         bool idle = Volatile.Read(ref _running) == 0 && allocated - _allocatedBefore < IdleAllocation;
         _allocatedBefore = allocated;
         if (!idle || allocated - _allocatedAtCompaction < WorthCompacting) return;
-        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        ManagedHeap.GiveBack();
         _allocatedAtCompaction = GC.GetTotalAllocatedBytes();
     }
 

@@ -136,8 +136,7 @@ internal sealed partial class LiveSandbox
     /// <summary>What Ctrl-C does: Python gets KeyboardInterrupt, JavaScript is ended where it is. A program that does not care loses its sandbox.</summary>
     private async Task InterruptAsync(Task reply)
     {
-        // Node.js may need the signal more than once; runtimes/node/runner.js says why. In Python a second one would hit the code that deals with the first.
-        bool repeats = _sandbox.Origin.Template?.Manifest.Runtime == "node";
+        bool repeats = _sandbox.Origin.Template is { } template && TemplateRuntime.Find(template.Manifest.Runtime) is { RepeatsInterrupts: true };
         var left = s_interruptGrace;
         for (var pause = repeats ? s_firstPause : left; left > TimeSpan.Zero && !reply.IsCompleted && !_ended.Task.IsCompleted; left -= pause, pause *= 2)
         {

@@ -225,7 +225,7 @@ public sealed partial class WorkerSandboxHost
         long now = Environment.TickCount64, used = workers.Count == 0 ? 0 : workers.Max(worker => worker.LastUsed);
         if (used < _tidied || now - used < UnusedMilliseconds) return;
         _tidied = now;
-        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        ManagedHeap.GiveBack();
     }
 
     /// <summary>Asks a worker for its counts, and so whether it is well.</summary>

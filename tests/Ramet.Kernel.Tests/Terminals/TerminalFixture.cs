@@ -1,7 +1,7 @@
 using System.Text;
 using Ramet.Abi;
-using Ramet.Kernel.Tests.Polling;
 using Ramet.Kernel.Terminals;
+using Ramet.Kernel.Tests.Polling;
 using Xunit;
 
 namespace Ramet.Kernel.Tests.Terminals;

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, TypeVar, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
 from . import _api
 from ._address import Address, key_of
@@ -113,22 +113,26 @@ class Client:
 
     def _stream(self, call: "Call[T]", parse: Callable[[Mapping[str, Any], str, str], T], on_stdout: Listener, on_stderr: Listener) -> T:
         """Code whose output is told as it comes."""
+        end, stdout, stderr = self._follow("POST", call.target, call.body, "end", on_stdout, on_stderr)
+        if end is None:
+            raise TransportError("The stream ended before the code did.")
+        return parse(end, stdout, stderr)
+
+    def _follow(self, method: str, target: str, body: Any, last: str, on_stdout: Listener, on_stderr: Listener) -> Tuple[Optional[Mapping[str, Any]], str, str]:
+        """Tells output as it comes, to the end of the stream, so that the connection can be used again. Gives the event that says what came of it, if there was one, and all output."""
         printed: Dict[str, List[str]] = {"stdout": [], "stderr": []}
         listeners = {"stdout": on_stdout, "stderr": on_stderr}
-        with self._transport.events("POST", call.target, call.body) as stream:
+        end: Optional[Mapping[str, Any]] = None
+        with self._transport.events(method, target, body) as stream:
             for name, data in stream.events():
                 if name in printed:
                     printed[name].append(data["text"])
                     listener = listeners[name]
                     if listener is not None:
                         listener(data["text"])
-                elif name == "end":
-                    result = parse(data, "".join(printed["stdout"]), "".join(printed["stderr"]))
-                    # Reads on to the end of the stream, so that the connection can be used again.
-                    for _ in stream.events():
-                        pass
-                    return result
-        raise TransportError("The stream ended before the code did.")
+                elif name == last:
+                    end = data
+        return end, "".join(printed["stdout"]), "".join(printed["stderr"])
 
 
 _default: Dict[Any, Client] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Dict, Iterator, List, Mapping, Optional, Union
+from typing import Iterator, List, Mapping, Optional, Union
 
 from . import _api
 from ._api import Command, TerminalSize
@@ -82,22 +82,11 @@ class Process:
                 yield event
 
     def _collect(self, on_stdout: Listener, on_stderr: Listener) -> CommandResult:
-        printed: Dict[str, List[str]] = {"stdout": [], "stderr": []}
-        listeners = {"stdout": on_stdout, "stderr": on_stderr}
-        exit_code: Optional[int] = None
-        with self._client._transport.events("GET", _api.output_path(self._sandbox, self.pid)) as stream:
-            for name, data in stream.events():
-                if name in printed:
-                    printed[name].append(data["text"])
-                    listener = listeners[name]
-                    if listener is not None:
-                        listener(data["text"])
-                elif name == "exit":
-                    exit_code = int(data["exit_code"])
-        if exit_code is None:
+        end, stdout, stderr = self._client._follow("GET", _api.output_path(self._sandbox, self.pid), None, "exit", on_stdout, on_stderr)
+        if end is None:
             raise TransportError("The stream ended before the program did.")
         late = self._killed_late
-        return CommandResult(self.pid, "".join(printed["stdout"]), "".join(printed["stderr"]), 124 if late else exit_code, late)
+        return CommandResult(self.pid, stdout, stderr, 124 if late else int(end["exit_code"]), late)
 
     def _kill_late(self) -> None:
         # First: its end may be told before the answer to the signal.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from typing import Any, AsyncIterator, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, TypeVar, Union
+from typing import Any, AsyncIterator, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
 from .. import _api
 from .._address import Address, key_of
@@ -114,19 +114,24 @@ class AsyncClient:
 
     async def _stream(self, call: "Call[T]", parse: Callable[[Mapping[str, Any], str, str], T], on_stdout: Listener, on_stderr: Listener) -> T:
         """Code whose output is told as it comes."""
+        end, stdout, stderr = await self._follow("POST", call.target, call.body, "end", on_stdout, on_stderr)
+        if end is None:
+            raise TransportError("The stream ended before the code did.")
+        return parse(end, stdout, stderr)
+
+    async def _follow(self, method: str, target: str, body: Any, last: str, on_stdout: Listener, on_stderr: Listener) -> Tuple[Optional[Mapping[str, Any]], str, str]:
+        """Tells output as it comes. Gives the event that says what came of it, if there was one, and all output."""
         printed: Dict[str, List[str]] = {"stdout": [], "stderr": []}
         listeners = {"stdout": on_stdout, "stderr": on_stderr}
-        result: Optional[T] = None
-        async with await self._transport.events("POST", call.target, call.body) as stream:
+        end: Optional[Mapping[str, Any]] = None
+        async with await self._transport.events(method, target, body) as stream:
             async for name, data in stream.events():
                 if name in printed:
                     printed[name].append(data["text"])
                     await tell(listeners[name], data["text"])
-                elif name == "end":
-                    result = parse(data, "".join(printed["stdout"]), "".join(printed["stderr"]))
-        if result is None:
-            raise TransportError("The stream ended before the code did.")
-        return result
+                elif name == last:
+                    end = data
+        return end, "".join(printed["stdout"]), "".join(printed["stderr"])
 
 
 # Connections belong to an event loop, and go with it.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, AsyncIterator, Dict, List, Mapping, Optional, Union
+from typing import TYPE_CHECKING, AsyncIterator, List, Mapping, Optional, Union
 
 from .. import _api
 from .._api import Command, TerminalSize
 from .._events import Event
 from ..errors import ConflictError, RametError, TransportError
 from ..models import CommandOutput, CommandResult, ProcessInfo
-from .client import Listener, tell
+from .client import Listener
 
 if TYPE_CHECKING:
     from .sandbox import AsyncSandbox
@@ -76,20 +76,11 @@ class AsyncProcess:
                 yield event
 
     async def _collect(self, on_stdout: Listener, on_stderr: Listener) -> CommandResult:
-        printed: Dict[str, List[str]] = {"stdout": [], "stderr": []}
-        listeners = {"stdout": on_stdout, "stderr": on_stderr}
-        exit_code: Optional[int] = None
-        async with await self._sandbox._client._transport.events("GET", _api.output_path(self._sandbox.id, self.pid)) as stream:
-            async for name, data in stream.events():
-                if name in printed:
-                    printed[name].append(data["text"])
-                    await tell(listeners[name], data["text"])
-                elif name == "exit":
-                    exit_code = int(data["exit_code"])
-        if exit_code is None:
+        end, stdout, stderr = await self._sandbox._client._follow("GET", _api.output_path(self._sandbox.id, self.pid), None, "exit", on_stdout, on_stderr)
+        if end is None:
             raise TransportError("The stream ended before the program did.")
         late = self._killed_late
-        return CommandResult(self.pid, "".join(printed["stdout"]), "".join(printed["stderr"]), 124 if late else exit_code, late)
+        return CommandResult(self.pid, stdout, stderr, 124 if late else int(end["exit_code"]), late)
 
     async def _kill_later(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
