@@ -35,7 +35,7 @@ internal static class TemplateBuilder
                 Arguments = runtime.Command,
                 Environment = runtime.Environment,
                 WorkingDirectory = "/root",
-                Files = [new InjectedFile(runtime.RunnerPath, runtime.RunnerSource)],
+                Files = runtime.Files,
                 Descriptors = [HostStream.CreateInput(kernel), HostStream.CreateOutput(kernel, 1), HostStream.CreateOutput(kernel, 2), new RunnerChannel(kernel)],
             },
             out string reason);

@@ -1,23 +1,24 @@
+using Ramet.Kernel.Files;
+
 namespace Ramet.Sandboxes;
 
 /// <summary>How a built-in template comes to the point where its runner waits.</summary>
 /// <param name="Name">Name of the template.</param>
 /// <param name="Language">What its runner executes.</param>
 /// <param name="Image">The image that it runs on.</param>
-/// <param name="RunnerPath">Where the runner's source goes in the sandbox.</param>
-/// <param name="RunnerSource">The source.</param>
+/// <param name="Files">The runner: all files of its directory in runtimes/.</param>
 /// <param name="Command">The command that starts it.</param>
 /// <param name="Environment">NAME=value.</param>
 /// <param name="RandomBytes">Random bytes that its runner wants for a fork: 64 to seed generators with, and states to fill.</param>
 /// <param name="TypicalCode">Programs whose common page writes are provided for in every fork.</param>
 internal sealed record TemplateRuntime(
-    string Name, string Language, string Image, string RunnerPath, ReadOnlyMemory<byte> RunnerSource, IReadOnlyList<string> Command, IReadOnlyList<string> Environment,
+    string Name, string Language, string Image, IReadOnlyList<InjectedFile> Files, IReadOnlyList<string> Command, IReadOnlyList<string> Environment,
     int RandomBytes, IReadOnlyList<string> TypicalCode)
 {
+    private const string RunnerDirectory = "/usr/lib/ramet/";
+
     /// <summary>Whether a run may need its interrupt more than once: runtimes/node/runner.js says why. In Python a second one would hit the code that deals with the first.</summary>
     public bool RepeatsInterrupts { get; init; }
-
-    private const string RunnerDirectory = "/usr/lib/ramet/";
 
     /// <summary>All that there are.</summary>
     public static IReadOnlyList<TemplateRuntime> All { get; } =
@@ -26,8 +27,7 @@ internal sealed record TemplateRuntime(
             "python",
             "python",
             "python",
-            RunnerDirectory + "runner.py",
-            Load("runner.py"),
+            Load("python/"),
             ["/usr/bin/python3", RunnerDirectory + "runner.py"],
             [
                 "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -42,8 +42,7 @@ internal sealed record TemplateRuntime(
             "node",
             "node",
             "node",
-            RunnerDirectory + "runner.js",
-            Load("runner.js"),
+            Load("node/"),
             ["/usr/bin/node", "--no-force-async-hooks-checks", RunnerDirectory + "runner.js"],
             ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8", "RAMET_CHANNEL=3"],
             64,
@@ -53,11 +52,15 @@ internal sealed record TemplateRuntime(
     /// <summary>The runtime of a template, or null.</summary>
     public static TemplateRuntime? Find(string name) => All.FirstOrDefault(runtime => runtime.Name == name);
 
-    private static byte[] Load(string resource)
+    private static InjectedFile[] Load(string resources)
     {
-        using var stream = typeof(TemplateRuntime).Assembly.GetManifestResourceStream(resource) ?? throw new InvalidOperationException("Missing resource " + resource);
-        byte[] bytes = new byte[stream.Length];
-        stream.ReadExactly(bytes);
-        return bytes;
+        var assembly = typeof(TemplateRuntime).Assembly;
+        return [.. assembly.GetManifestResourceNames().Where(name => name.StartsWith(resources, StringComparison.Ordinal)).Order(StringComparer.Ordinal).Select(name =>
+        {
+            using var stream = assembly.GetManifestResourceStream(name)!;
+            byte[] bytes = new byte[stream.Length];
+            stream.ReadExactly(bytes);
+            return new InjectedFile(RunnerDirectory + name[resources.Length..], bytes);
+        })];
     }
 }

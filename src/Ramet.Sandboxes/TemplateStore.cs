@@ -254,7 +254,7 @@ public sealed class TemplateStore
         return Hash(
         [
             Encoding.UTF8.GetBytes(image.Id),
-            runtime.RunnerSource,
+            .. runtime.Files.SelectMany(file => new ReadOnlyMemory<byte>[] { Encoding.UTF8.GetBytes(file.Path), file.Content }),
             Encoding.UTF8.GetBytes(string.Join('\0', runtime.Command)),
             Encoding.UTF8.GetBytes(string.Join('\0', runtime.Environment)),
             schema,
