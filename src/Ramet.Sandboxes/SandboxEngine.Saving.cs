@@ -14,7 +14,7 @@ public sealed partial class SandboxEngine
         ArgumentNullException.ThrowIfNull(snapshot);
         try
         {
-            SavedSandboxFile.Write(path, Describe(snapshot), snapshot.Memory, snapshot.State.Span);
+            SavedSandboxFile.Write(path, Describe(snapshot), snapshot.Memory, snapshot.State);
         }
         catch (Exception exception) when (exception is HostException or IOException or UnauthorizedAccessException)
         {

@@ -18,27 +18,8 @@ internal static class SavedSandboxFile
 
     /// <summary>Writes a snapshot. Whatever happens meanwhile, the path holds either what it held before or all of the new file.</summary>
     /// <exception cref="HostException">The file cannot be written.</exception>
-    public static void Write(string path, SavedSandbox description, MemoryDelta memory, ReadOnlySpan<byte> state)
-    {
-        string directory = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        string temporary = Path.Combine(directory, $".tmp-{Guid.NewGuid():n}");
-        try
-        {
-            using (var file = FileDescriptor.Create(temporary, 0x180))
-            {
-                WriteTo(file, description, memory, state);
-                file.Synchronize();
-            }
-
-            File.Move(temporary, path, overwrite: true);
-            using var folder = FileDescriptor.OpenRead(directory);
-            folder.Synchronize();
-        }
-        finally
-        {
-            File.Delete(temporary);
-        }
-    }
+    public static void Write(string path, SavedSandbox description, MemoryDelta memory, ReadOnlyMemory<byte> state) =>
+        WholeFile.Write(path, UnixFileMode.UserRead | UnixFileMode.UserWrite, file => WriteTo(file, description, memory, state.Span));
 
     /// <summary>The description of a saved sandbox.</summary>
     /// <exception cref="SnapshotDamagedException">The file is not what was written.</exception>

@@ -95,7 +95,7 @@ public sealed class SaveTests : IDisposable
         ];
         foreach (var (changed, reason) in cases)
         {
-            SavedSandboxFile.Write(PathOf("changed"), changed, snapshot.Memory, snapshot.State.Span);
+            SavedSandboxFile.Write(PathOf("changed"), changed, snapshot.Memory, snapshot.State);
             var error = await Assert.ThrowsAsync<SandboxException>(() => TestData.Engine.LoadAsync(PathOf("changed"), cancellationToken: TestContext.Current.CancellationToken));
             Assert.Contains(reason, error.Message, StringComparison.Ordinal);
         }

@@ -5,6 +5,7 @@ using Ramet.Cli.Input;
 using Ramet.Cli.Output;
 using Ramet.Cli.Remote;
 using Ramet.Contracts;
+using Ramet.Host;
 
 namespace Ramet.Cli.Commands;
 
@@ -177,24 +178,20 @@ internal static partial class SandboxCommands
         command.SetAction(parse =>
         {
             using var daemon = connect(parse);
-            string path = Path.GetFullPath(parse.GetValue(file)!), temporary = Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.{Environment.ProcessId}");
+            string path = Path.GetFullPath(parse.GetValue(file)!);
             var made = daemon.Post(Daemon.PathOf(parse.GetValue(id)!, "/snapshots"), new SnapshotBody { Whole = parse.Has(whole) }, ContractsJson.Default.SnapshotBody, ContractsJson.Default.SnapshotAnswer);
             try
             {
                 using var response = daemon.Send(new HttpRequestMessage(HttpMethod.Get, $"v1/snapshots/{made.Id}/file"));
-                using (var content = response.Content.ReadAsStream())
-                using (var target = new FileStream(temporary, FileMode.Create, FileAccess.Write))
+                using var content = response.Content.ReadAsStream();
+                WholeFile.Write(path, UnixFileMode.UserRead | UnixFileMode.UserWrite, target =>
                 {
-                    content.CopyTo(target);
-                    target.Flush(flushToDisk: true);
-                }
-
-                // What has the name is whole.
-                File.Move(temporary, path, overwrite: true);
+                    byte[] piece = new byte[1 << 17];
+                    for (int count; (count = content.Read(piece)) > 0;) target.WriteAll(piece.AsSpan(0, count));
+                });
             }
             finally
             {
-                File.Delete(temporary);
                 daemon.Delete($"v1/snapshots/{made.Id}");
             }
 

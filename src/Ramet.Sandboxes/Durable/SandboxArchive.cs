@@ -154,17 +154,8 @@ internal sealed class SandboxArchive
         return length;
     }
 
-    private static void WriteRecord(string directory, ArchiveRecord record)
-    {
-        string temporary = Path.Combine(directory, $".{RecordName}-{Guid.NewGuid():n}");
-        using (var file = FileDescriptor.Create(temporary, 0x180))
-        {
-            file.WriteAllAt(JsonSerializer.SerializeToUtf8Bytes(record, ArchiveJson.Default.ArchiveRecord), 0);
-            file.Synchronize();
-        }
-
-        File.Move(temporary, Path.Combine(directory, RecordName), overwrite: true);
-    }
+    private static void WriteRecord(string directory, ArchiveRecord record) =>
+        WholeFile.Write(Path.Combine(directory, RecordName), UnixFileMode.UserRead | UnixFileMode.UserWrite, file => file.WriteAll(JsonSerializer.SerializeToUtf8Bytes(record, ArchiveJson.Default.ArchiveRecord)));
 
     private static ArchiveRecord? TryRead(string directory)
     {

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Ramet.Host;
 
 namespace Ramet.Server.Keys;
 
@@ -93,22 +94,10 @@ public sealed class KeyStore(string path)
             var keys = List();
             var changed = change(keys);
             if (ReferenceEquals(changed, keys)) return;
-            string temporary = $"{path}.{Environment.ProcessId}.tmp";
-            var options = new FileStreamOptions
-            {
-                Mode = FileMode.Create,
-                Access = FileAccess.Write,
-                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-            };
-            using (var stream = new FileStream(temporary, options))
-            {
-                JsonSerializer.Serialize(stream, new KeyFile { Version = 1, Keys = changed }, KeyJson.Default.KeyFile);
-                stream.Flush(flushToDisk: true);
-            }
-
-            File.Move(temporary, path, overwrite: true);
+            byte[] content = JsonSerializer.SerializeToUtf8Bytes(new KeyFile { Version = 1, Keys = changed }, KeyJson.Default.KeyFile);
+            WholeFile.Write(path, UnixFileMode.UserRead | UnixFileMode.UserWrite, file => file.WriteAll(content));
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or HostException)
         {
             throw new KeyFileException($"{path} cannot be written: {e.Message}");
         }
