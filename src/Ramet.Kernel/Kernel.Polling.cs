@@ -85,15 +85,11 @@ public sealed partial class Kernel
                 answered = Serve(context, mailbox, thread);
                 replied = true;
             }
-            catch (GuestMemoryException exception)
-            {
-                Fail(exception.Message + " The sandbox has damaged its own page tables or kernel structures.");
-            }
 #pragma warning disable CA1031 // As for RunVcpu.
             catch (Exception exception)
 #pragma warning restore CA1031
             {
-                Fail("Internal error: " + exception);
+                Fail(exception);
             }
             finally
             {

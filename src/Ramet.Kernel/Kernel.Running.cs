@@ -49,15 +49,11 @@ public sealed partial class Kernel
                 else if (rounds % MostRoundsInKernel == 0) GiveWay();
             }
         }
-        catch (GuestMemoryException exception)
-        {
-            Fail(exception.Message + " The sandbox has damaged its own page tables or kernel structures.");
-        }
 #pragma warning disable CA1031 // Whatever goes wrong while one sandbox is served ends that sandbox alone.
         catch (Exception exception)
 #pragma warning restore CA1031
         {
-            Fail("Internal error: " + exception);
+            Fail(exception);
         }
         finally
         {
@@ -88,7 +84,7 @@ public sealed partial class Kernel
             catch (Exception exception)
 #pragma warning restore CA1031
             {
-                Fail("Internal error: " + exception);
+                Fail(exception);
             }
         }
     }
@@ -124,6 +120,9 @@ public sealed partial class Kernel
             End(status);
         }
     }
+
+    private void Fail(Exception exception) =>
+        Fail(exception is GuestMemoryException ? exception.Message + " The sandbox has damaged its own page tables or kernel structures." : "Internal error: " + exception);
 
     private void Fail(string reason)
     {

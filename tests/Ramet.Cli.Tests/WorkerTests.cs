@@ -170,8 +170,12 @@ public sealed class WorkerTests : IDisposable
         const int Megabytes = 64;
         await using var host = await StartAsync();
         string id = (await CreateAsync(host, "a")).Id;
-        var process = await host.StartProcessAsync("a", id, Program($"dd if=/dev/zero bs=1M count={Megabytes} 2>/dev/null; echo done >&2"), Token);
+        var process = await host.StartProcessAsync("a", id, Program($"echo; read line; dd if=/dev/zero bs=1M count={Megabytes} 2>/dev/null; echo done >&2"), Token);
+        // Attached before it begins: what nobody looks at holds up nothing.
         await using var events = host.AttachAsync("a", id, process.Pid, Token).GetAsyncEnumerator(Token);
+        Assert.True(await events.MoveNextAsync());
+        Assert.Equal("\n"u8, events.Current.Data.Span);
+        await host.WriteInputAsync("a", id, process.Pid, "\n"u8.ToArray(), close: false, Token);
         Assert.True(await events.MoveNextAsync());
         long total = events.Current.Data.Length;
         long before = GC.GetTotalMemory(forceFullCollection: true);

@@ -150,7 +150,7 @@ public sealed class ServeTests(Daemon daemon)
     }
 
     [Fact]
-    public async Task JSON_log_lines_are_objects()
+    public void JSON_log_lines_are_objects()
     {
         using var server = new RunningServer(["--dev", "--listen", "127.0.0.1:0"], new Dictionary<string, string?> { ["RAMET_LOG_LEVEL"] = "debug" });
         Assert.Contains("Ready", server.Log, StringComparison.Ordinal);
@@ -159,7 +159,6 @@ public sealed class ServeTests(Daemon daemon)
         var line = JsonNode.Parse(outcome.Stderr.Split('\n')[0])!;
         Assert.Equal("dev", (string?)line["event"]);
         Assert.Equal("warning", (string?)line["level"]);
-        await Task.CompletedTask;
     }
 
     [Fact]
