@@ -26,8 +26,15 @@ public sealed unsafe partial class KvmGuestMemory
     /// <summary>Guest-physical address of each image, in the order of <see cref="VirtualMachineOptions.Images"/>: from ImageBase up, at the next whole GiB behind the one before.</summary>
     public IReadOnlyList<ulong> ImageAddresses { get; private set; } = [];
 
+    /// <summary>Says which images there are; the same ones may be named again.</summary>
     internal void SetImages(IReadOnlyList<GuestImage> images)
     {
+        if (_images.Length > 0)
+        {
+            if (!_images.Select(image => image.Image).SequenceEqual(images))
+                throw new InvalidOperationException("The machine was laid out for other images.");
+            return;
+        }
         const ulong gibibyte = 1 << 30;
         var attached = new AttachedImage[images.Count];
         var addresses = new ulong[images.Count];

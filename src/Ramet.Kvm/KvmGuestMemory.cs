@@ -22,6 +22,7 @@ public sealed unsafe partial class KvmGuestMemory : GuestMemory
     private ulong _size;
     private uint _nextSlot;
     private MemoryTemplate? _template;
+    private ulong _laidOut;
 
     internal KvmGuestMemory(FileDescriptor vm, ulong limit)
     {
@@ -56,9 +57,20 @@ public sealed unsafe partial class KvmGuestMemory : GuestMemory
         MapDirect(0, _size);
     }
 
+    /// <summary>Makes the slot of a template of this length, over address space where nothing is mapped yet.</summary>
+    internal void LayOut(ulong templateLength)
+    {
+        if (_size > 0 || _laidOut > 0 || templateLength > Limit)
+            throw new InvalidOperationException("The machine has its memory already, or may not have as much.");
+        SetSlot(_nextSlot++, 0, templateLength, _base, 0);
+        _laidOut = templateLength;
+    }
+
     /// <summary>Maps a template copy-on-write. Its reserved area is already written.</summary>
     internal void Attach(MemoryTemplate template)
     {
+        if (_laidOut > 0 && _laidOut != template.Length)
+            throw new InvalidOperationException("The machine was laid out for a template of another length.");
         if (template.Length > Limit)
             throw new KvmException($"The template uses {template.Length >> 20} MiB of memory, more than the limit of {Limit >> 20} MiB. Raise the memory limit.");
         // SAFETY: [0, template.Length) lies inside our own reservation, which nobody has a span of yet (Size is 0).
@@ -67,7 +79,8 @@ public sealed unsafe partial class KvmGuestMemory : GuestMemory
         GC.KeepAlive(template);
         if ((nint)p == -1)
             throw KvmException.FromLastError("Mapping the template's memory");
-        SetSlot(_nextSlot++, 0, template.Length, _base, 0);
+        if (_laidOut == 0)
+            SetSlot(_nextSlot++, 0, template.Length, _base, 0);
         _template = template;
         TemplateLength = template.Length;
         Volatile.Write(ref _size, template.Length);

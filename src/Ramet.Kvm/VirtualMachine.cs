@@ -76,6 +76,22 @@ public sealed class VirtualMachine : IMachine
         return new VirtualMachine(device, options);
     }
 
+    /// <summary>
+    /// Makes the memory slot of a template's RAM in a prepared machine before there is anything to map there: it waits until the host's readers of the old slots are through.
+    /// <see cref="Attach"/> must be given a template of this length then, and these images, which can be attached at once (<see cref="KvmGuestMemory.TryAttachImage"/>).
+    /// </summary>
+    /// <param name="templateLength">Bytes; 0 without a template.</param>
+    /// <param name="images">Image files.</param>
+    /// <exception cref="KvmException">KVM refuses.</exception>
+    public void LayOut(ulong templateLength, IReadOnlyList<GuestImage> images)
+    {
+        ArgumentNullException.ThrowIfNull(images);
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (templateLength > 0)
+            _memory.LayOut(templateLength);
+        _memory.SetImages(images);
+    }
+
     /// <summary>Gives a prepared machine its memory: the template copy-on-write, or fresh RAM when there is none.</summary>
     /// <param name="template">The template.</param>
     /// <param name="images">Image files.</param>

@@ -46,9 +46,9 @@ public sealed partial class SandboxEngine
         var (template, image) = sandbox.Origin;
         try
         {
-            // The kernel's objects and the machine have nothing to do with each other until both are there.
-            var loading = Threads.Compute(() => Ramet.Kernel.Kernel.Load(sandbox.Ports(image), state, options.ToLimits(), strings));
-            var spare = Spares.TryTake(memoryLimit, options.VirtualCpus);
+            var spare = Spares.TryTake(new SpareMachines.Kind(memoryLimit, options.VirtualCpus, template?.Memory.Length ?? 0, image.Data, imageRanges));
+            // The kernel's objects and the machine have nothing to do with each other until both are there. Where there is next to nothing to do for the machine, another thread would cost more than it saves.
+            var loading = spare is null || runsSoon ? Threads.Compute(Load) : null;
             var machine = spare ?? VirtualMachine.Prepare(Device, new VirtualMachineOptions { MemoryLimit = memoryLimit, MaxVcpus = options.VirtualCpus });
             sandbox.Equip(machine);
             // Setting a memory slot is mostly waiting (for the host's readers of the old ones). A spare machine has its virtual CPU.
@@ -56,7 +56,7 @@ public sealed partial class SandboxEngine
             machine.Attach(template?.Memory, [image.Data], sandbox.Base?.Memory);
             if (runsSoon) sandbox.ProvideHotPages();
             foreach (var range in imageRanges) machine.Memory.TryAttachImage(range.Address, range.Length);
-            var kernel = loading.GetAwaiter().GetResult();
+            var kernel = loading is null ? Load() : loading.GetAwaiter().GetResult();
             cpu?.GetAwaiter().GetResult();
             Check(kernel, options);
             kernel.Begin(machine);
@@ -69,6 +69,8 @@ public sealed partial class SandboxEngine
             sandbox.Dispose();
             throw;
         }
+
+        Kernel.Kernel Load() => Ramet.Kernel.Kernel.Load(sandbox.Ports(image), state, options.ToLimits(), strings);
     }
 
     /// <summary>A sandbox at the moment of a snapshot, to be looked at: nothing of it ever runs.</summary>

@@ -379,6 +379,45 @@ public sealed class MemoryTests : IDisposable
     }
 
     [Fact]
+    public void A_machine_that_was_laid_out_takes_a_template_of_that_length_and_those_images()
+    {
+        using var image = OpenImage(0xAB);
+        using var other = OpenImage(0xCD);
+        _guest.Map(Guest.Data, GuestMemory.ImageBase, Guest.ReadOnly);
+        _guest.Start([0x48, 0x8B, 0x1F, 0x0F, 0x05]); // mov rbx, [rdi]; syscall
+        _guest.Cpu.Registers.Rdi = Guest.Data;
+        using var template = _guest.Freeze();
+        using var longer = _guest.Memory.Freeze(_guest.UsedMemory, 8 << 20);
+        using var machine = VirtualMachine.Prepare(Guest.Device, new VirtualMachineOptions { MemoryLimit = 64 << 20 });
+        machine.LayOut(template.Length, [image]);
+        Assert.True(machine.Memory.TryAttachImage(GuestMemory.ImageBase, 4096));
+        var cpu = machine.GetVcpu(0);
+        Assert.Throws<InvalidOperationException>(() => machine.Attach(longer, [image]));
+        Assert.Throws<InvalidOperationException>(() => machine.LayOut(template.Length, [image]));
+        Assert.Equal(0u, machine.Memory.Size);
+        machine.Attach(template, [image]);
+        Assert.Equal(template.Length, machine.Memory.Size);
+        cpu.Registers = _guest.Cpu.Registers;
+        cpu.PageTableRoot = _guest.Root;
+        Assert.Equal(VcpuExitKind.Syscall, cpu.Run().Kind);
+        Assert.Equal(0xABABABABABABABABu, cpu.Registers.Rbx);
+        // RAM grows behind it as in any machine.
+        Assert.True(machine.Memory.TryGrow(template.Length + (4 << 20)));
+        using var second = VirtualMachine.Prepare(Guest.Device, new VirtualMachineOptions { MemoryLimit = 64 << 20 });
+        second.LayOut(template.Length, [image]);
+        Assert.Throws<InvalidOperationException>(() => second.Attach(template, [other]));
+    }
+
+    private static GuestImage OpenImage(byte content)
+    {
+        using var file = MemoryFile.Create("test");
+        var bytes = new byte[4096];
+        bytes.AsSpan().Fill(content);
+        file.WriteAllAt(bytes, 0);
+        return new GuestImage(file);
+    }
+
+    [Fact]
     public void A_template_that_is_not_sealed_is_refused()
     {
         using var file = MemoryFile.Create("test");
