@@ -183,6 +183,19 @@ public static class Http
         return node;
     }
 
+    /// <summary>Waits until the server runs code.</summary>
+    public static async Task UntilRunningAsync(this HttpClient client)
+    {
+        for (int tries = 0; tries < 1200; tries++)
+        {
+            string metrics = await client.GetStringAsync("/v1/metrics");
+            if (metrics.Contains("\nramet_sandboxes_running ", StringComparison.Ordinal) && !metrics.Contains("\nramet_sandboxes_running 0\n", StringComparison.Ordinal)) return;
+            await Task.Delay(50);
+        }
+
+        Assert.Fail("Nothing runs.");
+    }
+
     /// <summary>Runs code; the request must succeed.</summary>
     public static Task<JsonNode> ExecAsync(this HttpClient client, string code) => client.PostAsync("/v1/exec", new { code });
 }

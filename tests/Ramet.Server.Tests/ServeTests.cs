@@ -74,7 +74,7 @@ public sealed class ServeTests(Daemon daemon)
         using var server = new RunningServer(["--dev", "--listen", "127.0.0.1:0"]);
         using var client = server.CreateClient();
         var running = client.ExecAsync("import time; time.sleep(1); print('done')");
-        await Task.Delay(300);
+        await client.UntilRunningAsync();
         server.Signal(15);
         Assert.Equal("done\n", (string?)(await running)["stdout"]);
         Assert.Equal(0, server.WaitForExit());
@@ -104,7 +104,7 @@ public sealed class ServeTests(Daemon daemon)
         using var server = new RunningServer(["--dev", "--listen", "127.0.0.1:0"], new Dictionary<string, string?> { ["RAMET_GRACE_SECONDS"] = "0.5" });
         using var client = server.CreateClient();
         var running = client.ExecAsync("import time; time.sleep(30)");
-        await Task.Delay(300);
+        await client.UntilRunningAsync();
         server.Signal(15);
         Assert.Equal(0, server.WaitForExit());
         await Assert.ThrowsAnyAsync<Exception>(() => running);

@@ -15,7 +15,7 @@ public sealed class WorkerTests
         var sandbox = await LiveSandbox.CreateAsync(client);
         await sandbox.RunAsync("import threading\nthreading.Thread(target=lambda: [None for _ in iter(int, 1)], daemon=True).start()");
         var running = client.ExecAsync("while True: pass");
-        await Task.Delay(500);
+        await client.UntilRunningAsync();
         int[] workers = WorkersOf(server);
         Assert.NotEmpty(workers);
         server.Signal(9);
@@ -38,7 +38,7 @@ public sealed class WorkerTests
         using var client = server.CreateClient();
         await using var sandbox = await LiveSandbox.CreateAsync(client);
         var running = client.PostAsync("/v1/exec", new { code = "import time; time.sleep(30)" }, HttpStatusCode.ServiceUnavailable);
-        await Task.Delay(500);
+        await client.UntilRunningAsync();
         foreach (int pid in WorkersOf(server)) Process.GetProcessById(pid).Kill();
         Assert.Contains("try again", (string?)(await running)["detail"], StringComparison.Ordinal);
         var gone = await client.PostAsync($"{sandbox.Path}/run", new { code = "1" }, HttpStatusCode.NotFound);
@@ -52,7 +52,7 @@ public sealed class WorkerTests
         using var server = new RunningServer(["--dev", "--listen", "127.0.0.1:0"]);
         using var client = server.CreateClient();
         var running = client.ExecAsync("import time; time.sleep(1); print('done')");
-        await Task.Delay(300);
+        await client.UntilRunningAsync();
         int[] workers = WorkersOf(server);
         using (var kill = Process.Start("/bin/kill", ["-TERM", .. workers.Append(server.Process.Id).Select(pid => pid.ToString(CultureInfo.InvariantCulture))])) kill.WaitForExit();
         Assert.Equal("done\n", (string?)(await running)["stdout"]);

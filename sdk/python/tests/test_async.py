@@ -64,8 +64,12 @@ class AsyncTests(unittest.IsolatedAsyncioTestCase):
         async with AsyncSandbox() as sandbox:
             await sandbox.run("x = 1")
             for options in ({}, {"on_stdout": print}):
-                with self.assertRaises(asyncio.TimeoutError):
-                    await asyncio.wait_for(sandbox.run("x += 1\nwhile True: pass", timeout_seconds=600, **options), 0.5)
+                running = asyncio.create_task(sandbox.run("x += 1\nopen(f'/tmp/{x}', 'w').close()\nwhile True: pass", timeout_seconds=600, **options))
+                while not running.done() and not await sandbox.files.exists(f"/tmp/{3 if options else 2}"):
+                    await asyncio.sleep(0.05)
+                running.cancel()
+                with self.assertRaises(asyncio.CancelledError):
+                    await running
             self.assertEqual("3", (await asyncio.wait_for(sandbox.run("x"), 60)).value)
 
     async def test_a_cancelled_command_is_killed(self):

@@ -110,8 +110,12 @@ test("output is streamed as it is printed", async () => {
 test("aborting interrupts the code, and so does a callback that throws", async () => {
   const sandbox = new Sandbox({ language: "python" });
   await sandbox.run("x = 1");
-  const loop = "x += 1\nprint('go', flush=True)\nwhile True: pass";
-  await assert.rejects(sandbox.run(loop, { signal: AbortSignal.timeout(500), timeoutSeconds: 600 }), { name: "TimeoutError" });
+  const loop = "x += 1\nopen('/tmp/begun', 'w').close()\nprint('go', flush=True)\nwhile True: pass";
+  const abort = new AbortController();
+  const running = assert.rejects(sandbox.run(loop, { signal: abort.signal, timeoutSeconds: 600 }), { name: "AbortError" });
+  while (!(await sandbox.files.exists("/tmp/begun"))) await new Promise((done) => setTimeout(done, 50));
+  abort.abort();
+  await running;
   await assert.rejects(sandbox.run(loop, { onStdout: () => { throw new RangeError("stop"); }, timeoutSeconds: 600 }), RangeError);
   assert.equal((await sandbox.run("x", { signal: AbortSignal.timeout(60000) })).value, "3");
   await sandbox.close();
