@@ -16,8 +16,10 @@ internal static class CommandLine
     /// <summary>Exit code when Ramet itself fails.</summary>
     public const int Failure = 125;
 
+    /// <summary>Exit code when nobody reads the output any more: that of SIGPIPE.</summary>
+    public const int BrokenPipe = 128 + 13;
+
     private const int Usage = 2;
-    private const int BrokenPipe = 128 + 13;
 
     // Plain strings and a switch: generic code over tuples or delegates would have to be compiled at start-up.
     private static readonly string[] s_commands = ["exec", "run", "template", "image", "doctor", "completion", "bench", "docs", "serve", "sandbox", "key", "worker"];

@@ -51,7 +51,8 @@ internal static class ExecCommand
         {
             bool wantsJson = parse.Has(json);
             var request = ReadRequest(parse.GetValue(file), parse.GetValue(words) ?? [], parse.Has(input));
-            var options = limits.Read(parse) with { Output = wantsJson ? null : new OutputPassthrough() };
+            var output = new OutputPassthrough();
+            var options = limits.Read(parse) with { Output = wantsJson ? null : output };
             string name = parse.GetValue(template)!;
             string dataDirectory = globals.DataDirectory(parse), device = globals.KvmDevice(parse);
             string? address = parse.GetValue(server);
@@ -59,7 +60,7 @@ internal static class ExecCommand
 
             int RunSomewhere() =>
                 (parse.Has(stats) || !IsForDaemons(request, options) ? null : TryDaemon(address, dataDirectory, name, request, options, wantsJson))
-                ?? Run(dataDirectory, device, name, request, options, wantsJson, parse.Has(stats));
+                ?? output.Conclude(Run(dataDirectory, device, name, request, options, wantsJson, parse.Has(stats)));
         });
         return command;
     }

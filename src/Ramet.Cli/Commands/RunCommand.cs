@@ -53,12 +53,13 @@ internal static class RunCommand
             if (program.Length == 0 || program[0].Length == 0) throw new UsageException("no COMMAND given: name a program, such as: ramet run -- ls /");
             if (workingDirectory is not (null or ['/', ..])) throw new UsageException($"--workdir '{workingDirectory}' is not an absolute path.");
             var variables = ReadEnvironment(parse.GetValue(environment) ?? []);
-            var options = limits.Read(parse) with { Output = new OutputPassthrough(), Tracer = parse.Has(strace) ? new StraceWriter() : null };
+            var output = new OutputPassthrough();
+            var options = limits.Read(parse) with { Output = output, Tracer = parse.Has(strace) ? new StraceWriter() : null };
             bool isForDaemons = options.Tracer is null && !parse.Has(stats) && parse.GetValue(user) is null && Remote.DaemonLimits.Know(options);
             return (isForDaemons ? TryDaemon(parse.GetValue(server), globals.DataDirectory(parse), parse.GetValue(image)!, program, variables, workingDirectory, parse.Has(interactive), parse.Has(tty), options) : null)
-                ?? Run(
+                ?? output.Conclude(Run(
                     globals.DataDirectory(parse), globals.KvmDevice(parse), parse.GetValue(image)!, program, variables, workingDirectory, parse.GetValue(user), parse.Has(interactive), parse.Has(tty), options,
-                    parse.Has(stats));
+                    parse.Has(stats)));
         });
         return command;
     }

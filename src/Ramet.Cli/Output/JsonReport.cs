@@ -10,6 +10,9 @@ internal static class JsonReport
 {
     private static readonly UTF8Encoding s_strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
+    /// <summary>Whether an object was begun: there is one only.</summary>
+    private static bool s_isBegun;
+
     /// <summary>Prints what came of a program.</summary>
     public static void Write(ExecResult result) => Write(json =>
     {
@@ -43,7 +46,7 @@ internal static class JsonReport
         {
             return command();
         }
-        catch (Exception e) when (e is not BrokenPipeException)
+        catch (Exception e) when (!s_isBegun)
         {
             int code = CommandLine.Report(e);
             Write(json =>
@@ -63,6 +66,7 @@ internal static class JsonReport
 
     private static void Write(Action<Utf8JsonWriter> members)
     {
+        s_isBegun = true;
         using var buffer = new MemoryStream();
         // Not for HTML: characters stay as they are.
         using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
