@@ -29,7 +29,7 @@ public sealed class ConnectionTests(Daemon daemon)
             // The last that came can be used like the first.
             foreach (var socket in new[] { sockets[^1], sockets[1] })
             {
-                await socket.SendAsync("GET /v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n"u8.ToArray());
+                await socket.SendAsync(Health());
                 Assert.StartsWith("HTTP/1.1 200 ", await ReadAsync(socket), StringComparison.Ordinal);
             }
         }
@@ -49,12 +49,18 @@ public sealed class ConnectionTests(Daemon daemon)
         using var client = server.CreateClient();
         Assert.Equal("1\n", (string?)(await client.ExecAsync("print(1)"))["stdout"]);
         var sockets = new List<Socket>();
-        for (int i = 0; i < Most - 1; i++) sockets.Add(server.Connect());
-        // Those that are there have been accepted in their order.
+        for (int i = 0; i < Most - 1; i++)
+        {
+            sockets.Add(server.Connect());
+            // Counted for certain: connections need not be counted in the order in which they were made.
+            await sockets[i].SendAsync(Health());
+            Assert.StartsWith("HTTP/1.1 200 ", await ReadAsync(sockets[i]), StringComparison.Ordinal);
+        }
+
         for (int i = 0; i < 3; i++)
         {
             using var late = server.Connect();
-            await late.SendAsync("GET /v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n"u8.ToArray());
+            await late.SendAsync(Health());
             string answer = await ReadAsync(late);
             Assert.StartsWith("HTTP/1.1 503 ", answer, StringComparison.Ordinal);
             Assert.Contains("Retry-After: 1", answer, StringComparison.Ordinal);
@@ -69,7 +75,7 @@ public sealed class ConnectionTests(Daemon daemon)
         {
             await Task.Delay(50);
             using var later = server.Connect();
-            await later.SendAsync("GET /v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n"u8.ToArray());
+            await later.SendAsync(Health());
             again = await ReadAsync(later);
         }
 
@@ -161,6 +167,8 @@ public sealed class ConnectionTests(Daemon daemon)
 
         Assert.Fail("The number of running sandboxes did not change as expected.");
     }
+
+    private static byte[] Health() => "GET /v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n"u8.ToArray();
 
     /// <summary>What comes at first; nothing when the connection is closed.</summary>
     private static async Task<string> ReadAsync(Socket socket)
