@@ -87,6 +87,14 @@ public sealed class FileDescriptor : SafeHandle
             throw HostException.FromErrno("Writing a file to disk");
     }
 
+    /// <summary>Makes the names in a directory durable. fsync(2).</summary>
+    /// <exception cref="HostException">It cannot be opened, or not be written to disk.</exception>
+    public static void SynchronizeDirectory(string path)
+    {
+        using var directory = OpenRead(path);
+        directory.Synchronize();
+    }
+
     /// <summary>Reads from the file position; 0 at the end. Repeats after EINTR. read(2).</summary>
     public int Read(Span<byte> buffer)
     {

@@ -27,8 +27,7 @@ public static class WholeFile
             }
             File.Move(temporary, path, overwrite: true);
             // The name is durable when the directory is.
-            using var folder = FileDescriptor.OpenRead(directory);
-            folder.Synchronize();
+            FileDescriptor.SynchronizeDirectory(directory);
         }
         finally
         {

@@ -20,7 +20,7 @@ public sealed class CompilerTests(Programs programs)
             static atomic_int turn;
             static void *hand(void *argument) {
                 int me = argument != NULL;
-                for (int i = 0; i < 5000; i++) { while (atomic_load(&turn) != me) __builtin_ia32_pause(); atomic_store(&turn, !me); }
+                for (int i = 0; i < 20000; i++) { while (atomic_load(&turn) != me) __builtin_ia32_pause(); atomic_store(&turn, !me); }
                 return argument;
             }
             static void *spin(void *argument) { volatile unsigned long n = 0; for (unsigned long i = 0; i < 100000000ul; i++) n += i; return argument; }
@@ -47,7 +47,7 @@ public sealed class CompilerTests(Programs programs)
         string[] lines = outcome.Stdout.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.True(outcome.ExitCode == 0 && lines.Length == 3, outcome.Stdout + outcome.Stderr);
         Assert.Equal("2", lines[0]);
-        Assert.True(Number(lines[1]) < 20, $"10,000 hand-overs between two threads took {lines[1]} s.");
+        Assert.True(Number(lines[1]) < 20, $"40,000 hand-overs between two threads took {lines[1]} s.");
         Assert.True(Number(lines[2]) < 1.7, $"Two threads on two virtual CPUs take {lines[2]} times as long as one thread.");
 
         static double Number(string text) => double.Parse(text, System.Globalization.CultureInfo.InvariantCulture);

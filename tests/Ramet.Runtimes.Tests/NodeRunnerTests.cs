@@ -220,6 +220,7 @@ public class NodeRunnerTests
         {
             string told = exception.GetProperty("stack").GetString()!;
             Assert.Contains(stack, told, StringComparison.Ordinal);
+            Assert.DoesNotContain("runner.js", told, StringComparison.Ordinal);
             Assert.DoesNotContain("/runtimes/", told, StringComparison.Ordinal);
         }
 

@@ -46,10 +46,10 @@ public sealed class LeakTests
             engine.WaitForTeardown();
             engine.ReleaseIdleThreads();
             Thread.Sleep(500);
-            string[] targets = [.. Directory.GetFileSystemEntries("/proc/self/fd").Select(path => new FileInfo(path).LinkTarget ?? "")];
+            string[] descriptors = TestData.Descriptors();
             return new Usage(
-                targets.Count(target => target.Contains("kvm-vm", StringComparison.Ordinal)),
-                targets.Length,
+                TestData.CountMachines(descriptors),
+                descriptors.Length,
                 Directory.GetFileSystemEntries("/proc/self/task").Length,
                 File.ReadLines("/proc/self/maps").Count(),
                 GC.GetTotalMemory(forceFullCollection: true));

@@ -48,7 +48,7 @@ public sealed class SpareMachineTests
     [Fact]
     public async Task They_go_with_their_engine_and_when_they_are_not_wanted_any_more()
     {
-        int before = CountMachines();
+        int before = TestData.CountMachines(TestData.Descriptors());
         using (var engine = new SandboxEngine(TestData.Directory) { SpareMachineCount = 3 })
         {
             var template = await engine.Templates.EnsureAsync("python", cancellationToken: TestContext.Current.CancellationToken);
@@ -60,9 +60,6 @@ public sealed class SpareMachineTests
             Assert.Equal(1, engine.Spares.Ready);
         }
 
-        Assert.Equal(before, CountMachines());
+        Assert.Equal(before, TestData.CountMachines(TestData.Descriptors()));
     }
-
-    private static int CountMachines() =>
-        Directory.GetFileSystemEntries("/proc/self/fd").Count(path => new FileInfo(path).LinkTarget?.Contains("kvm-vm", StringComparison.Ordinal) == true);
 }

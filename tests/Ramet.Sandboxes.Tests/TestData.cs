@@ -19,6 +19,12 @@ internal static class TestData
     /// <summary>The image that tests run in; built when it is missing.</summary>
     public static Task<ImageLayer> PythonImage => LazyImage.Value;
 
+    /// <summary>What each descriptor of this process is: the targets of /proc/self/fd.</summary>
+    public static string[] Descriptors() => [.. System.IO.Directory.GetFileSystemEntries("/proc/self/fd").Select(path => new FileInfo(path).LinkTarget ?? "")];
+
+    /// <summary>How many of them are virtual machines.</summary>
+    public static int CountMachines(IEnumerable<string> descriptors) => descriptors.Count(target => target.Contains("kvm-vm", StringComparison.Ordinal));
+
     private static string ArtifactsFolder()
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)

@@ -160,9 +160,7 @@ export class Client {
   }
 
   /** Code, or a program, whose output is told as it comes: what its last event says, and all that was printed. */
-  async stream(
-    method: string, path: string, request: RequestOptions, listeners: OutputListeners, of: { what: "code" | "program"; last: "end" | "exit" } = { what: "code", last: "end" },
-  ): Promise<{ data: Json; stdout: string; stderr: string }> {
+  async stream(method: string, path: string, request: RequestOptions, listeners: OutputListeners, last: "end" | "exit" = "end"): Promise<{ data: Json; stdout: string; stderr: string }> {
     const response = await this.request(method, path, { ...request, accept: "text/event-stream" });
     let stdout = "";
     let stderr = "";
@@ -175,11 +173,11 @@ export class Client {
       } else if (event.name === "stderr") {
         stderr += text;
         await listeners.onStderr?.(text);
-      } else if (event.name === of.last) {
+      } else if (event.name === last) {
         data = event.data;
       }
     }
-    if (!data) throw new TransportError(`The stream ended before the ${of.what} did.`);
+    if (!data) throw new TransportError(`The stream ended before the ${last === "end" ? "code" : "program"} did.`);
     return { data, stdout, stderr };
   }
 

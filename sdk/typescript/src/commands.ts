@@ -50,14 +50,15 @@ export class Process {
 
   /** What it prints, as it comes, until it ends: first what was kept (the last MiB). Can be asked for again at any time. */
   async *output(options: CallOptions = {}): AsyncGenerator<CommandOutput, void, void> {
-    for await (const event of this.#events(options)) {
+    const response = await this.#sandbox.client.request("GET", await this.#path("/output"), { accept: "text/event-stream", signal: options.signal });
+    for await (const event of readEvents(response.body!, options.signal)) {
       if (event.name === "stdout" || event.name === "stderr") yield { stream: event.name, text: event.data["text"] as string };
     }
   }
 
   /** Waits for its end, and gives what it has printed (what was kept of that, if nobody was attached before). Aborting leaves it running. */
   async wait(options: Listeners = {}): Promise<CommandResult> {
-    const { data, stdout, stderr } = await this.#sandbox.client.stream("GET", await this.#path("/output"), { signal: options.signal }, options, { what: "program", last: "exit" });
+    const { data, stdout, stderr } = await this.#sandbox.client.stream("GET", await this.#path("/output"), { signal: options.signal }, options, "exit");
     return new CommandResult(this.pid, stdout, stderr, this.#killedLate ? 124 : Number(data["exit_code"]), this.#killedLate);
   }
 
@@ -92,11 +93,6 @@ export class Process {
   /** Sets the size of its terminal anew. */
   async resize(rows: number, columns: number, options: CallOptions = {}): Promise<void> {
     await this.#sandbox.client.json("POST", await this.#path("/resize"), { json: { rows, columns }, ...options });
-  }
-
-  async *#events(options: CallOptions): ReturnType<typeof readEvents> {
-    const response = await this.#sandbox.client.request("GET", await this.#path("/output"), { accept: "text/event-stream", signal: options.signal });
-    yield* readEvents(response.body!, options.signal);
   }
 
   #path(rest = ""): Promise<string> {

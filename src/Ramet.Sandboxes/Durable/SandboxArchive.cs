@@ -52,10 +52,10 @@ internal sealed class SandboxArchive
             Directory.CreateDirectory(temporary);
             await write(async (name, content) => size += await WriteAsync(Path.Combine(temporary, name), content).ConfigureAwait(false)).ConfigureAwait(false);
             record = record with { SizeBytes = size };
+            // Last: the names of the other files become durable with its own.
             WriteRecord(temporary, record);
-            Synchronize(temporary);
             Directory.Move(temporary, PathOf(record.Id));
-            Synchronize(_directory);
+            FileDescriptor.SynchronizeDirectory(_directory);
             _records[record.Id] = record;
             return record;
         }
@@ -167,12 +167,6 @@ internal sealed class SandboxArchive
         {
             return null;
         }
-    }
-
-    private static void Synchronize(string directory)
-    {
-        using var folder = FileDescriptor.OpenRead(directory);
-        folder.Synchronize();
     }
 
     /// <summary>Removes what a killed process had not finished, and puts back what it had taken.</summary>
