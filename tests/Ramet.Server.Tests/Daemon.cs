@@ -1,8 +1,6 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
-using System.Net.Http.Headers;
-using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -20,7 +18,8 @@ public sealed class Daemon : IDisposable
     public Daemon()
     {
         Key = Launcher.Run(["key", "create", "--name", "tests", "--keys-file", KeysFile]).Stdout.Trim();
-        Server = new RunningServer(["--listen", "127.0.0.1:0"], Settings);
+        // The one server in the directory that commands look into: they find it, or nobody.
+        Server = new RunningServer(["--listen", "127.0.0.1:0"], new Dictionary<string, string?>(Settings) { ["RAMET_DATA_DIR"] = Launcher.Data });
         Http = Server.CreateClient(Key);
     }
 
@@ -40,6 +39,29 @@ public sealed class Daemon : IDisposable
     };
 
     public string AuditFile => Path.Combine(_directory, "audit.jsonl");
+
+    /// <summary>Makes another key, and waits until the server knows it: it reads the file of keys again within a second.</summary>
+    public async Task<string> CreateKeyAsync(string name)
+    {
+        string key = Launcher.Run(["key", "create", "--name", name, "--keys-file", KeysFile]).Stdout.Trim();
+        using var client = Server.CreateClient(key);
+        await Waiting.UntilAsync(async () =>
+        {
+            using var answer = await client.GetAsync("/v1/sandboxes");
+            return answer.StatusCode == HttpStatusCode.OK;
+        });
+        return key;
+    }
+
+    /// <summary>The lines of the audit log that are written so far.</summary>
+    public IReadOnlyList<JsonNode> ReadAudit()
+    {
+        if (!File.Exists(AuditFile)) return [];
+        using var stream = new FileStream(AuditFile, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        using var reader = new StreamReader(stream);
+        string text = reader.ReadToEnd();
+        return [.. text[..(text.LastIndexOf('\n') + 1)].Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!)];
+    }
 
     public void Dispose()
     {
@@ -90,73 +112,6 @@ public static class Launcher
     }
 }
 
-/// <summary>A server of a test's own.</summary>
-public sealed class RunningServer : IDisposable
-{
-    private readonly ConcurrentQueue<string> _lines = new();
-    private readonly Task _reading;
-
-    public RunningServer(IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null)
-    {
-        Process = Launcher.Start(["serve", .. arguments], environment);
-        var ready = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _reading = Task.Run(() =>
-        {
-            while (Process.StandardError.ReadLine() is { } line)
-            {
-                _lines.Enqueue(line);
-                int at = line.IndexOf("Ready on ", StringComparison.Ordinal);
-                if (at >= 0) ready.TrySetResult(line[(at + 9)..].Split(' ')[0]);
-            }
-
-            ready.TrySetException(new InvalidOperationException("The server ended: " + Log));
-        });
-        // The first start of all builds image and template.
-        Address = new Uri(ready.Task.WaitAsync(TimeSpan.FromMinutes(15)).GetAwaiter().GetResult());
-    }
-
-    public Process Process { get; }
-
-    public Uri Address { get; }
-
-    public string Log => string.Join('\n', _lines);
-
-    public HttpClient CreateClient(string? key = null)
-    {
-        var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = Address, Timeout = TimeSpan.FromMinutes(2) };
-        if (key is not null) client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
-        return client;
-    }
-
-    /// <summary>A bare connection.</summary>
-    public Socket Connect()
-    {
-        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveTimeout = 30_000 };
-        socket.Connect(IPAddress.Loopback, Address.Port);
-        return socket;
-    }
-
-    public void Signal(int signal)
-    {
-        using var kill = Process.Start("/bin/kill", [$"-{signal}", Process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
-        kill.WaitForExit();
-    }
-
-    public int WaitForExit()
-    {
-        Assert.True(Process.WaitForExit(TimeSpan.FromSeconds(60)), "The server did not end. " + Log);
-        _reading.Wait(TimeSpan.FromSeconds(10));
-        return Process.ExitCode;
-    }
-
-    public void Dispose()
-    {
-        if (!Process.HasExited) Process.Kill();
-        Process.WaitForExit();
-        Process.Dispose();
-    }
-}
-
 /// <summary>Requests and answers in few words.</summary>
 public static class Http
 {
@@ -183,18 +138,15 @@ public static class Http
         return node;
     }
 
-    /// <summary>Waits until the server runs code.</summary>
-    public static async Task UntilRunningAsync(this HttpClient client)
+    /// <summary>The one value of a metric.</summary>
+    public static async Task<double> MetricAsync(this HttpClient client, string name)
     {
-        for (int tries = 0; tries < 1200; tries++)
-        {
-            string metrics = await client.GetStringAsync("/v1/metrics");
-            if (metrics.Contains("\nramet_sandboxes_running ", StringComparison.Ordinal) && !metrics.Contains("\nramet_sandboxes_running 0\n", StringComparison.Ordinal)) return;
-            await Task.Delay(50);
-        }
-
-        Assert.Fail("Nothing runs.");
+        string line = Assert.Single((await client.GetStringAsync("/v1/metrics")).Split('\n'), line => line.StartsWith(name + " ", StringComparison.Ordinal));
+        return double.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture);
     }
+
+    /// <summary>Waits until the server runs code.</summary>
+    public static Task UntilRunningAsync(this HttpClient client) => Waiting.UntilAsync(async () => await client.MetricAsync("ramet_sandboxes_running") > 0);
 
     /// <summary>Runs code; the request must succeed.</summary>
     public static Task<JsonNode> ExecAsync(this HttpClient client, string code) => client.PostAsync("/v1/exec", new { code });

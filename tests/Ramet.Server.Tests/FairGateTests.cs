@@ -41,13 +41,20 @@ public sealed class FairGateTests(Daemon daemon)
     [Fact]
     public async Task Beyond_the_queue_and_beyond_the_time_requests_are_refused()
     {
-        var gate = new FairGate(1, 1, TimeSpan.FromMilliseconds(50));
-        await gate.EnterAsync("a", default);
-        var waiting = gate.EnterAsync("a", default).AsTask();
-        Assert.Equal(GateRefusal.Full, await gate.EnterAsync("b", default));
-        Assert.Equal(GateRefusal.WaitedTooLong, await waiting);
-        gate.Leave();
-        Assert.Equal((0, 0), (gate.Running, gate.Waiting));
+        var full = new FairGate(1, 1, s_long);
+        await full.EnterAsync("a", default);
+        var waiting = full.EnterAsync("a", default).AsTask();
+        Assert.Equal(GateRefusal.Full, await full.EnterAsync("b", default));
+        full.Leave();
+        Assert.Equal(GateRefusal.None, await waiting.WaitAsync(s_long));
+        var slow = new FairGate(1, 1, TimeSpan.FromMilliseconds(50));
+        await slow.EnterAsync("a", default);
+        Assert.Equal(GateRefusal.WaitedTooLong, await slow.EnterAsync("a", default));
+        foreach (var gate in (FairGate[])[full, slow])
+        {
+            gate.Leave();
+            Assert.Equal((0, 0), (gate.Running, gate.Waiting));
+        }
     }
 
     [Fact]
@@ -83,11 +90,13 @@ public sealed class FairGateTests(Daemon daemon)
         Assert.NotNull(daemon);
         using var server = new RunningServer(["--dev", "--listen", "127.0.0.1:0"], new Dictionary<string, string?> { ["RAMET_LIMITS_CONCURRENCY"] = "1", ["RAMET_LIMITS_QUEUE"] = "1" });
         using var client = server.CreateClient();
-        var busy = Enumerable.Range(0, 2).Select(_ => client.ExecAsync("import time; time.sleep(3)")).ToList();
-        await Task.Delay(1000);
+        var running = client.ExecAsync("import time; time.sleep(6)");
+        await client.UntilRunningAsync();
+        var waiting = client.ExecAsync("1");
+        await Waiting.UntilAsync(async () => await client.MetricAsync("ramet_queue_waiting") == 1);
         using var response = await client.PostAsync("/v1/exec", Http.Body("""{"code":"1"}"""));
         await Http.ReadAsync(response, HttpStatusCode.ServiceUnavailable);
         Assert.NotNull(response.Headers.RetryAfter);
-        await Task.WhenAll(busy);
+        await Task.WhenAll(running, waiting);
     }
 }

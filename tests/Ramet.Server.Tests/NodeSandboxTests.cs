@@ -45,7 +45,7 @@ public sealed class NodeSandboxTests(Daemon daemon)
         await sandbox.RunAsync("const kept = 'yes'");
         for (int round = 0; round < 2; round++)
         {
-            var late = await daemon.Http.PostAsync($"{sandbox.Path}/run", new { code = "console.log('so far'); " + code, timeout_seconds = 0.5 });
+            var late = await daemon.Http.PostAsync($"{sandbox.Path}/run", new { code = "console.log('so far'); " + code, timeout_seconds = 1.2 });
             Assert.True((bool)late["timed_out"]!);
             Assert.Equal(124, (int)late["exit_code"]!);
             Assert.Equal("so far\n", (string?)late["stdout"]);

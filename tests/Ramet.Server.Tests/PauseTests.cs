@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -15,7 +14,7 @@ public sealed class PauseTests(Daemon daemon)
         var counter = await sandbox.StartAsync(new { shell = "i=0; while read line; do i=$((i+1)); echo $i $line; done", keep_stdin = true });
         string process = $"{sandbox.Path}/processes/{counter["pid"]}";
         await FeedAsync(process, "before\n", close: false);
-        await WaitForAsync(async () => (await OutputNowAsync(process)).Contains("1 before", StringComparison.Ordinal));
+        await Waiting.UntilAsync(async () => (await OutputNowAsync(process)).Contains("1 before", StringComparison.Ordinal));
         var paused = await daemon.Http.PostAsync($"{sandbox.Path}/pause", "{}");
         Assert.Equal("paused", (string?)paused["state"]);
         Assert.Equal("kept", (string?)paused["metadata"]!["note"]);
@@ -47,11 +46,14 @@ public sealed class PauseTests(Daemon daemon)
     public async Task Code_that_runs_when_its_sandbox_is_paused_ends_after_the_resume()
     {
         await using var sandbox = await LiveSandbox.CreateAsync(daemon.Http);
-        var running = daemon.Http.PostAsync($"{sandbox.Path}/run", new { code = "import time\nfor i in range(20): time.sleep(0.1)\ny = 'done'\nprint(y)" }, HttpStatusCode.Conflict);
-        await Task.Delay(700);
+        // It ends when it is told to, which is after the resume.
+        const string Code = "import os, time\nopen('/tmp/begun', 'w').close()\nwhile not os.path.exists('/tmp/go'): time.sleep(0.05)\ny = 'done'\nprint(y)";
+        var running = daemon.Http.PostAsync($"{sandbox.Path}/run", new { code = Code }, HttpStatusCode.Conflict);
+        await sandbox.UntilFileAsync("/tmp/begun");
         await daemon.Http.PostAsync($"{sandbox.Path}/pause", "{}");
         Assert.Contains("paused", (string?)(await running)["detail"], StringComparison.Ordinal);
         await daemon.Http.PostAsync($"{sandbox.Path}/resume", "{}");
+        using (var go = await daemon.Http.PutAsync($"{sandbox.Path}/files/content?path=/tmp/go", new ByteArrayContent([]))) Assert.Equal(HttpStatusCode.NoContent, go.StatusCode);
         Assert.Equal("'done'", (string?)(await sandbox.RunAsync("y"))["value"]);
         Assert.Contains("done", (string?)JsonNode.Parse(await daemon.Http.GetStringAsync($"{sandbox.Path}/logs"))!["output"], StringComparison.Ordinal);
     }
@@ -61,11 +63,11 @@ public sealed class PauseTests(Daemon daemon)
     {
         await using var sandbox = await LiveSandbox.CreateAsync(daemon.Http, new { auto_pause_seconds = 0.5 });
         await sandbox.RunAsync("x = 7");
-        await WaitForAsync(async () => (string?)JsonNode.Parse(await daemon.Http.GetStringAsync(sandbox.Path))!["state"] == "paused");
+        await Waiting.UntilAsync(async () => (string?)JsonNode.Parse(await daemon.Http.GetStringAsync(sandbox.Path))!["state"] == "paused");
         Assert.Equal("7", (string?)(await sandbox.RunAsync("x"))["value"]);
         // What is under way is use.
         Assert.Equal("8", (string?)(await sandbox.RunAsync("import time; time.sleep(2); x + 1"))["value"]);
-        await WaitForAsync(async () => (string?)JsonNode.Parse(await daemon.Http.GetStringAsync(sandbox.Path))!["state"] == "paused");
+        await Waiting.UntilAsync(async () => (string?)JsonNode.Parse(await daemon.Http.GetStringAsync(sandbox.Path))!["state"] == "paused");
         using var files = await daemon.Http.GetAsync($"{sandbox.Path}/files?path=/");
         Assert.Equal(HttpStatusCode.OK, files.StatusCode);
     }
@@ -73,16 +75,9 @@ public sealed class PauseTests(Daemon daemon)
     [Fact]
     public async Task A_paused_sandbox_can_be_deleted_and_is_nobody_elses()
     {
-        string other = Launcher.Run(["key", "create", "--name", "other", "--keys-file", daemon.KeysFile]).Stdout.Trim();
-        using var stranger = daemon.Server.CreateClient(other);
+        using var stranger = daemon.Server.CreateClient(await daemon.CreateKeyAsync("other"));
         var sandbox = await LiveSandbox.CreateAsync(daemon.Http);
         await daemon.Http.PostAsync($"{sandbox.Path}/pause", "{}");
-        await WaitForAsync(async () =>
-        {
-            // The server reads the file of keys again within a second.
-            using var answer = await stranger.GetAsync("/v1/sandboxes");
-            return answer.StatusCode == HttpStatusCode.OK;
-        });
         foreach (string what in (string[])["resume", "pause", "fork", "checkpoints", "snapshots"]) await stranger.PostAsync($"{sandbox.Path}/{what}", "{}", HttpStatusCode.NotFound);
         foreach (string what in (string[])["", "/metrics", "/logs", "/checkpoints", "/diff?from=x"])
         {
@@ -100,70 +95,56 @@ public sealed class PauseTests(Daemon daemon)
     [Fact]
     public async Task After_kill_9_paused_sandboxes_and_snapshots_are_there_and_running_ones_are_gone()
     {
-        string data = Directory.CreateTempSubdirectory("ramet-durable-").FullName;
-        try
+        using var data = new OwnData();
+        var settings = new Dictionary<string, string?>(daemon.Settings) { ["RAMET_DATA_DIR"] = data.Path };
+        string paused, running, snapshot, generation;
+        using (var server = new RunningServer(["--listen", "127.0.0.1:0"], settings))
         {
-            // Templates and images are those of all tests; what is kept of sandboxes is not.
-            foreach (string shared in (string[])["images", "templates", "packages"])
-            {
-                string path = Path.Combine(Launcher.Data, shared);
-                if (Directory.Exists(path)) Directory.CreateSymbolicLink(Path.Combine(data, shared), path);
-            }
-
-            var settings = new Dictionary<string, string?>(daemon.Settings) { ["RAMET_DATA_DIR"] = data };
-            string paused, running, snapshot, generation;
-            using (var server = new RunningServer(["--listen", "127.0.0.1:0"], settings))
-            {
-                using var client = server.CreateClient(daemon.Key);
-                var first = await LiveSandbox.CreateAsync(client, new { timeout_seconds = 1000, metadata = new { a = "b" } });
-                await first.RunAsync("x = 'survivor'");
-                await client.PostAsync($"{first.Path}/checkpoints", new { name = "mark" }, HttpStatusCode.Created);
-                await first.RunAsync("x = 'later'");
-                snapshot = (string)(await client.PostAsync($"{first.Path}/snapshots", new { name = "kept" }, HttpStatusCode.Created))["id"]!;
-                generation = (string)(await client.PostAsync($"{first.Path}/pause", "{}"))["generation"]!.ToString();
-                running = (await LiveSandbox.CreateAsync(client)).Path;
-                paused = first.Path;
-                server.Signal(9);
-                server.Process.WaitForExit();
-            }
-
-            using (var server = new RunningServer(["--listen", "127.0.0.1:0"], settings))
-            {
-                using var client = server.CreateClient(daemon.Key);
-                var found = JsonNode.Parse(await client.GetStringAsync(paused))!;
-                Assert.Equal("paused", (string?)found["state"]);
-                Assert.Equal("b", (string?)found["metadata"]!["a"]);
-                Assert.Equal(generation, found["generation"]!.ToString());
-                using (var gone = await client.GetAsync(running)) await Http.ReadAsync(gone, HttpStatusCode.NotFound);
-                await client.PostAsync($"{paused}/resume", "{}");
-                Assert.Equal("'later'", (string?)(await client.PostAsync($"{paused}/run", new { code = "x" }))["value"]);
-                await client.PostAsync($"{paused}/rewind", new { checkpoint = "mark" });
-                Assert.Equal("'survivor'", (string?)(await client.PostAsync($"{paused}/run", new { code = "x" }))["value"]);
-                Assert.Equal("kept", (string?)JsonNode.Parse(await client.GetStringAsync($"/v1/snapshots/{snapshot}"))!["name"]);
-                var made = await LiveSandbox.CreateAsync(client, new { snapshot });
-                Assert.Equal("'later'", (string?)(await made.RunAsync("x"))["value"]);
-                // A worker that dies takes what runs, and not what is paused.
-                await client.PostAsync($"{paused}/pause", "{}");
-                foreach (int pid in WorkerTests.WorkersOf(server)) Process.GetProcessById(pid).Kill();
-                await WaitForAsync(async () => (await client.GetAsync(made.Path)).StatusCode == HttpStatusCode.NotFound);
-                await client.PostAsync($"{paused}/resume", "{}");
-                Assert.Equal("'survivor'", (string?)(await client.PostAsync($"{paused}/run", new { code = "x" }))["value"]);
-                // One that may be paused is paused when the server stops.
-                running = (await LiveSandbox.CreateAsync(client, new { auto_pause_seconds = 100 })).Path;
-                await client.PostAsync($"{running}/run", new { code = "x = 'over the stop'" });
-                server.Signal(15);
-                Assert.Equal(0, server.WaitForExit());
-            }
-
-            using (var server = new RunningServer(["--listen", "127.0.0.1:0"], settings))
-            {
-                using var client = server.CreateClient(daemon.Key);
-                Assert.Equal("'over the stop'", (string?)(await client.PostAsync($"{running}/run", new { code = "x" }))["value"]);
-            }
+            using var client = server.CreateClient(daemon.Key);
+            var first = await LiveSandbox.CreateAsync(client, new { timeout_seconds = 1000, metadata = new { a = "b" } });
+            await first.RunAsync("x = 'survivor'");
+            await client.PostAsync($"{first.Path}/checkpoints", new { name = "mark" }, HttpStatusCode.Created);
+            await first.RunAsync("x = 'later'");
+            snapshot = (string)(await client.PostAsync($"{first.Path}/snapshots", new { name = "kept" }, HttpStatusCode.Created))["id"]!;
+            generation = (string)(await client.PostAsync($"{first.Path}/pause", "{}"))["generation"]!.ToString();
+            running = (await LiveSandbox.CreateAsync(client)).Path;
+            paused = first.Path;
+            server.Signal(9);
+            server.Process.WaitForExit();
         }
-        finally
+
+        using (var server = new RunningServer(["--listen", "127.0.0.1:0"], settings))
         {
-            Directory.Delete(data, recursive: true);
+            using var client = server.CreateClient(daemon.Key);
+            var found = JsonNode.Parse(await client.GetStringAsync(paused))!;
+            Assert.Equal("paused", (string?)found["state"]);
+            Assert.Equal("b", (string?)found["metadata"]!["a"]);
+            Assert.Equal(generation, found["generation"]!.ToString());
+            using (var gone = await client.GetAsync(running)) await Http.ReadAsync(gone, HttpStatusCode.NotFound);
+            await client.PostAsync($"{paused}/resume", "{}");
+            Assert.Equal("'later'", (string?)(await client.PostAsync($"{paused}/run", new { code = "x" }))["value"]);
+            await client.PostAsync($"{paused}/rewind", new { checkpoint = "mark" });
+            Assert.Equal("'survivor'", (string?)(await client.PostAsync($"{paused}/run", new { code = "x" }))["value"]);
+            Assert.Equal("kept", (string?)JsonNode.Parse(await client.GetStringAsync($"/v1/snapshots/{snapshot}"))!["name"]);
+            var made = await LiveSandbox.CreateAsync(client, new { snapshot });
+            Assert.Equal("'later'", (string?)(await made.RunAsync("x"))["value"]);
+            // A worker that dies takes what runs, and not what is paused.
+            await client.PostAsync($"{paused}/pause", "{}");
+            await WorkerTests.KillWorkersAsync(server);
+            await Waiting.UntilAsync(async () => (await client.GetAsync(made.Path)).StatusCode == HttpStatusCode.NotFound);
+            await client.PostAsync($"{paused}/resume", "{}");
+            Assert.Equal("'survivor'", (string?)(await client.PostAsync($"{paused}/run", new { code = "x" }))["value"]);
+            // One that may be paused is paused when the server stops.
+            running = (await LiveSandbox.CreateAsync(client, new { auto_pause_seconds = 100 })).Path;
+            await client.PostAsync($"{running}/run", new { code = "x = 'over the stop'" });
+            server.Signal(15);
+            Assert.Equal(0, server.WaitForExit());
+        }
+
+        using (var server = new RunningServer(["--listen", "127.0.0.1:0"], settings))
+        {
+            using var client = server.CreateClient(daemon.Key);
+            Assert.Equal("'over the stop'", (string?)(await client.PostAsync($"{running}/run", new { code = "x" }))["value"]);
         }
     }
 
@@ -190,15 +171,5 @@ public sealed class PauseTests(Daemon daemon)
         }
 
         return text.ToString();
-    }
-
-    internal static async Task WaitForAsync(Func<Task<bool>> condition)
-    {
-        long started = Stopwatch.GetTimestamp();
-        while (!await condition())
-        {
-            Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(60), "It did not happen.");
-            await Task.Delay(100);
-        }
     }
 }

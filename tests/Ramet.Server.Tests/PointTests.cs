@@ -50,8 +50,8 @@ public sealed class PointTests(Daemon daemon)
     public async Task A_fork_in_the_middle_of_a_run_goes_on_in_the_children()
     {
         await using var parent = await LiveSandbox.CreateAsync(daemon.Http);
-        var running = parent.RunAsync("import time\nn = 0\nwhile n < 15:\n    n += 1\n    time.sleep(0.1)\n'end'");
-        await Task.Delay(600);
+        var running = parent.RunAsync("import time\nn = 0\nopen('/tmp/begun', 'w').close()\nwhile n < 15:\n    n += 1\n    time.sleep(0.1)\n'end'");
+        await parent.UntilFileAsync("/tmp/begun");
         var fork = await daemon.Http.PostAsync($"{parent.Path}/fork", new { count = 1 }, HttpStatusCode.Created);
         await using var child = new LiveSandbox(daemon.Http, (string)fork["sandboxes"]![0]!["id"]!);
         Assert.Equal("15", (string?)(await child.RunAsync("n"))["value"]);
@@ -315,10 +315,8 @@ public sealed class PointTests(Daemon daemon)
         await sandbox.RunAsync("warm = 'anew'");
         await daemon.Http.PostAsync("/v1/templates", new { name, sandbox = sandbox.Id }, HttpStatusCode.Created);
         Assert.Equal("anew\n", (string?)(await daemon.Http.PostAsync("/v1/exec", new { template = name, code = "print(warm)" }))["stdout"]);
-        string other = Launcher.Run(["key", "create", "--name", "another", "--keys-file", daemon.KeysFile]).Stdout.Trim();
-        using (var stranger = daemon.Server.CreateClient(other))
+        using (var stranger = daemon.Server.CreateClient(await daemon.CreateKeyAsync("another")))
         {
-            await PauseTests.WaitForAsync(async () => (await stranger.GetAsync("/v1/sandboxes")).StatusCode == HttpStatusCode.OK);
             await stranger.PostAsync("/v1/exec", new { template = name, code = "1" }, HttpStatusCode.BadRequest);
             Assert.DoesNotContain(name, await stranger.GetStringAsync("/v1/templates"), StringComparison.Ordinal);
             await stranger.PostAsync("/v1/templates", new { name, sandbox = sandbox.Id }, HttpStatusCode.NotFound);

@@ -73,7 +73,7 @@ public sealed class ServeTests(Daemon daemon)
     {
         using var server = new RunningServer(["--dev", "--listen", "127.0.0.1:0"]);
         using var client = server.CreateClient();
-        var running = client.ExecAsync("import time; time.sleep(1); print('done')");
+        var running = client.ExecAsync("import time; time.sleep(3); print('done')");
         await client.UntilRunningAsync();
         server.Signal(15);
         Assert.Equal("done\n", (string?)(await running)["stdout"]);
@@ -113,18 +113,21 @@ public sealed class ServeTests(Daemon daemon)
     [Fact]
     public async Task After_kill_9_a_new_server_starts_at_once_and_nothing_is_left()
     {
-        string directory = Directory.CreateTempSubdirectory("ramet-kill-").FullName;
-        string socket = Path.Combine(directory, "s");
-        var before = new RunningServer(["--dev", "--listen", "127.0.0.1:0"]);
-        using (var client = before.CreateClient()) await client.ExecAsync("1");
-        before.Signal(9);
-        before.Process.WaitForExit();
-        before.Dispose();
-        using var after = new RunningServer(["--dev", "--listen", "127.0.0.1:0"]);
+        using var data = new OwnData();
+        var settings = new Dictionary<string, string?> { ["RAMET_DATA_DIR"] = data.Path };
+        using (var before = new RunningServer(["--dev", "--listen", "127.0.0.1:0"], settings))
+        {
+            using var client = before.CreateClient();
+            await client.ExecAsync("1");
+            before.Signal(9);
+            before.Process.WaitForExit();
+        }
+
+        using var after = new RunningServer(["--dev", "--listen", "127.0.0.1:0"], settings);
         using var second = after.CreateClient();
         Assert.Equal("1\n", (string?)(await second.ExecAsync("print(1)"))["stdout"]);
-        Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(Launcher.Data, "templates"), ".tmp-*"));
-        Directory.Delete(directory, recursive: true);
+        // Templates are in one directory with those that other tests are building: these two nobody builds.
+        foreach (string name in (string[])["python", "node"]) Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(data.Path, "templates"), $".tmp-{name}-*"));
     }
 
     [Fact]

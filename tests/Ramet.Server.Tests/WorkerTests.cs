@@ -39,7 +39,7 @@ public sealed class WorkerTests
         await using var sandbox = await LiveSandbox.CreateAsync(client);
         var running = client.PostAsync("/v1/exec", new { code = "import time; time.sleep(30)" }, HttpStatusCode.ServiceUnavailable);
         await client.UntilRunningAsync();
-        foreach (int pid in WorkersOf(server)) Process.GetProcessById(pid).Kill();
+        await KillWorkersAsync(server);
         Assert.Contains("try again", (string?)(await running)["detail"], StringComparison.Ordinal);
         var gone = await client.PostAsync($"{sandbox.Path}/run", new { code = "1" }, HttpStatusCode.NotFound);
         Assert.Contains("ended unexpectedly", (string?)gone["detail"], StringComparison.Ordinal);
@@ -51,7 +51,7 @@ public sealed class WorkerTests
     {
         using var server = new RunningServer(["--dev", "--listen", "127.0.0.1:0"]);
         using var client = server.CreateClient();
-        var running = client.ExecAsync("import time; time.sleep(1); print('done')");
+        var running = client.ExecAsync("import time; time.sleep(3); print('done')");
         await client.UntilRunningAsync();
         int[] workers = WorkersOf(server);
         using (var kill = Process.Start("/bin/kill", ["-TERM", .. workers.Append(server.Process.Id).Select(pid => pid.ToString(CultureInfo.InvariantCulture))])) kill.WaitForExit();
@@ -66,9 +66,7 @@ public sealed class WorkerTests
         using var server = new RunningServer(["--dev", "--listen", "127.0.0.1:0"]);
         using var client = server.CreateClient();
         await client.ExecAsync("1");
-        string metrics = await client.GetStringAsync("/v1/metrics");
-        string line = Assert.Single(metrics.Split('\n'), line => line.StartsWith("ramet_workers ", StringComparison.Ordinal));
-        Assert.InRange(int.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture), 1, 2);
+        Assert.InRange(await client.MetricAsync("ramet_workers"), 1, 2);
     }
 
     /// <summary>Process ids of a server's workers (proc_pid_stat(5): the fourth field is the parent).</summary>
@@ -78,6 +76,20 @@ public sealed class WorkerTests
             .Select(directory => int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out int pid) ? pid : 0)
             .Where(pid => pid > 0 && ParentOf(pid) == server.Process.Id && IsWorker(pid)),
     ];
+
+    /// <summary>Kills a server's workers, and waits until they are dead: one that is not yet would take the next request.</summary>
+    internal static async Task KillWorkersAsync(RunningServer server)
+    {
+        int[] pids = WorkersOf(server);
+        Assert.NotEmpty(pids);
+        foreach (int pid in pids)
+        {
+            using var worker = Process.GetProcessById(pid);
+            worker.Kill();
+        }
+
+        await Waiting.UntilAsync(() => !pids.Any(IsWorker));
+    }
 
     private static int ParentOf(int pid)
     {
@@ -92,6 +104,7 @@ public sealed class WorkerTests
         }
     }
 
+    /// <summary>Whether this worker lives: of a process that is gone, or dead and not yet waited for, there is no command line.</summary>
     private static bool IsWorker(int pid)
     {
         try
