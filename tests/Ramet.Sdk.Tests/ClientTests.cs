@@ -26,7 +26,7 @@ public sealed class ClientTests(Daemon daemon) : IDisposable
             Files = new Dictionary<string, FileContent> { ["a/b"] = FileContent.FromText("text") },
         });
         Assert.Equal("in ['ö'] me text", result.EnsureSuccess().ToString());
-        result = await _client.ExecAsync("print('so far', flush=True)\nwhile True: pass", new ExecOptions { Timeout = TimeSpan.FromSeconds(0.5) });
+        result = await _client.ExecAsync("print('so far', flush=True)\nwhile True: pass", new ExecOptions { Timeout = TimeSpan.FromSeconds(2) });
         Assert.Equal((true, 124, "so far\n"), (result.TimedOut, result.ExitCode, result.Stdout));
         Assert.Throws<RametCodeException>(() => result.EnsureSuccess());
         Assert.Equal(new byte[] { 255, 10 }, (await _client.ExecAsync("import os; os.write(1, b'\\xff\\n')")).StdoutBytes);
@@ -99,7 +99,14 @@ public sealed class ClientTests(Daemon daemon) : IDisposable
         await sandbox.RunAsync("x = 1");
         const string Loop = "x += 1\nprint('go', flush=True)\nwhile True: pass";
         var forever = new RunOptions { Timeout = TimeSpan.FromMinutes(10) };
-        using (var limit = new CancellationTokenSource(500)) await Assert.ThrowsAnyAsync<OperationCanceledException>(() => sandbox.RunAsync(Loop, forever, cancellationToken: limit.Token));
+        using (var stop = new CancellationTokenSource())
+        {
+            var running = sandbox.RunAsync("x += 1\nopen('/tmp/begun', 'w').close()\nwhile True: pass", forever, cancellationToken: stop.Token);
+            await UntilAsync(async () => running.IsCompleted || await sandbox.Files.ExistsAsync("/tmp/begun"));
+            await stop.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
+        }
+
         await Assert.ThrowsAsync<InvalidOperationException>(() => sandbox.RunAsync(Loop, forever, _ => throw new InvalidOperationException()));
         await foreach (var piece in sandbox.RunStreamingAsync(Loop, forever)) break;
         using var patience = new CancellationTokenSource(s_long);
@@ -138,7 +145,7 @@ public sealed class ClientTests(Daemon daemon) : IDisposable
         Assert.Equal(("nobody\n/tmp\nö\nin\n", "err\n", 3), (result.Stdout, result.Stderr, result.ExitCode));
         Assert.Throws<RametCodeException>(() => result.EnsureSuccess());
         Assert.Equal("a b", (await sandbox.Commands.RunAsync(["echo", "a b"])).ToString());
-        result = await sandbox.Commands.RunAsync("echo begun; sleep 100", new CommandOptions { Timeout = TimeSpan.FromSeconds(0.5) });
+        result = await sandbox.Commands.RunAsync("echo begun; sleep 100", new CommandOptions { Timeout = TimeSpan.FromSeconds(2) });
         Assert.Equal((true, 124, "begun\n"), (result.TimedOut, result.ExitCode, result.Stdout));
 
         var cat = await sandbox.Commands.StartAsync(["cat"], new CommandOptions { KeepStdin = true });
@@ -163,8 +170,19 @@ public sealed class ClientTests(Daemon daemon) : IDisposable
         Assert.True(await sleep.KillAsync("TERM"));
         Assert.Equal(143, (await sleep.WaitAsync()).ExitCode);
         Assert.False(await sleep.KillAsync());
-        using (var limit = new CancellationTokenSource(500)) await Assert.ThrowsAnyAsync<OperationCanceledException>(() => sandbox.Commands.RunAsync("sleep 1000", cancellationToken: limit.Token));
-        Assert.DoesNotContain(await sandbox.Commands.ListAsync(), one => one.Running && one.Command[^1] == "sleep 1000");
+        using (var stop = new CancellationTokenSource())
+        {
+            const string Line = "echo begun; sleep 1000";
+            async Task<bool> IsRunningAsync() => (await sandbox.Commands.ListAsync()).Any(one => one.Running && one.Command[^1] == Line);
+            var begun = new TaskCompletionSource();
+            var running = sandbox.Commands.RunAsync(Line, onOutput: _ => begun.TrySetResult(), cancellationToken: stop.Token);
+            await Task.WhenAny(begun.Task, running);
+            Assert.True(await IsRunningAsync());
+            await stop.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
+            // A signal has been sent to it: it ends in a moment.
+            await UntilAsync(async () => !await IsRunningAsync());
+        }
     }
 
     [Fact]
@@ -220,7 +238,6 @@ public sealed class ClientTests(Daemon daemon) : IDisposable
         await using var changes = sandbox.Files.WatchAsync("w", recursive: true, limit.Token).GetAsyncEnumerator(limit.Token);
         var next = changes.MoveNextAsync();
         // Until it watches nothing is told: so it happens again and again.
-        FileChange change;
         int n = 0;
         while (!next.IsCompleted)
         {
@@ -229,9 +246,11 @@ public sealed class ClientTests(Daemon daemon) : IDisposable
         }
 
         Assert.True(await next);
-        change = changes.Current;
-        Assert.Equal("created", change.Kind);
-        Assert.StartsWith("w/deep/", change.Path, StringComparison.Ordinal);
+        Assert.StartsWith("w/deep/", changes.Current.Path, StringComparison.Ordinal);
+        // It watches now, so that of this one all is told.
+        await sandbox.Files.WriteAsync("w/deep/last", "x");
+        while (changes.Current.Path != "w/deep/last") Assert.True(await changes.MoveNextAsync());
+        Assert.Equal("created", changes.Current.Kind);
     }
 
     [Fact]
@@ -272,5 +291,11 @@ public sealed class ClientTests(Daemon daemon) : IDisposable
         Assert.Equal("prepared", (await _client.GetSnapshotAsync(saved.Id)).Name);
         await _client.DeleteSnapshotAsync(saved.Id);
         Assert.True((await parent.MetricsAsync()).Runs >= 3);
+    }
+
+    private static async Task UntilAsync(Func<Task<bool>> condition)
+    {
+        using var limit = new CancellationTokenSource(s_long);
+        while (!await condition()) await Task.Delay(50, limit.Token);
     }
 }

@@ -1,6 +1,5 @@
 import asyncio
 import tempfile
-import time
 import unittest
 from pathlib import Path
 
@@ -48,17 +47,17 @@ class AsyncTests(unittest.IsolatedAsyncioTestCase):
 
     async def test_output_is_streamed_to_functions_and_coroutines(self):
         pieces, errors = [], []
-
-        async def note(text):
-            await asyncio.sleep(0)
-            errors.append(text)
-
         async with AsyncSandbox() as sandbox:
+            async def note(text):
+                pieces.append(text)
+                # It goes on only when what it printed first has been told.
+                if text.startswith("1"):
+                    await sandbox.files.write("/tmp/go", b"")
+
             result = await sandbox.run(
-                "import sys, time\nprint(1, flush=True); time.sleep(0.3); print(2)\nprint('e', file=sys.stderr)",
-                on_stdout=lambda text: pieces.append((text, time.monotonic())), on_stderr=note)
-        self.assertEqual(("1\n2\n", "1\n2\n", "e\n"), (result.stdout, "".join(text for text, _ in pieces), "".join(errors)))
-        self.assertGreater(pieces[-1][1] - pieces[0][1], 0.15)
+                "import os, sys, time\nprint(1, flush=True)\nwhile not os.path.exists('/tmp/go'): time.sleep(0.05)\nprint(2)\nprint('e', file=sys.stderr)",
+                on_stdout=note, on_stderr=errors.append, timeout_seconds=60)
+        self.assertEqual(("1\n2\n", "1\n2\n", "e\n", False), (result.stdout, "".join(pieces), "".join(errors), result.timed_out))
 
     async def test_a_cancelled_run_interrupts_the_code_and_the_sandbox_lives_on(self):
         async with AsyncSandbox() as sandbox:
@@ -74,8 +73,13 @@ class AsyncTests(unittest.IsolatedAsyncioTestCase):
 
     async def test_a_cancelled_command_is_killed(self):
         async with AsyncSandbox() as sandbox:
-            with self.assertRaises(asyncio.TimeoutError):
-                await asyncio.wait_for(sandbox.commands.run("sleep 1000"), 0.5)
+            begun = asyncio.Event()
+            running = asyncio.create_task(sandbox.commands.run("echo begun; sleep 1000", on_stdout=lambda text: begun.set()))
+            await asyncio.wait_for(begun.wait(), 60)
+            self.assertEqual([True], [one.running for one in await sandbox.commands.list()])
+            running.cancel()
+            with self.assertRaises(asyncio.CancelledError):
+                await running
             for _ in range(100):
                 if not any(one.running for one in await sandbox.commands.list()):
                     return
