@@ -15,26 +15,23 @@ public sealed class DoctorTests(Cli cli)
     [Fact]
     public void Each_thing_that_is_missing_comes_with_its_remedy()
     {
-        var outcome = cli.Run(
-            ["doctor", "--data-dir", "/proc/ramet"],
-            environment: new Dictionary<string, string?> { ["RAMET_KVM_DEVICE"] = "/nonexistent/kvm", ["PATH"] = HostToolsWithoutApt() });
-        Assert.Equal(1, outcome.ExitCode);
-        Assert.Matches("FAIL  kvm .*modprobe", outcome.Stdout);
-        Assert.Matches("FAIL  tools .*apt-get install", outcome.Stdout);
-        Assert.Matches("FAIL  data .*--data-dir", outcome.Stdout);
-    }
-
-    /// <summary>What the launcher needs, and no more.</summary>
-    private static string HostToolsWithoutApt()
-    {
-        string directory = Path.Combine(Path.GetTempPath(), "ramet-cli-tests-path");
-        Directory.CreateDirectory(directory);
-        foreach (string tool in new[] { "sh", "find", "readlink" })
+        // What the launcher needs, and no more.
+        string tools = Directory.CreateTempSubdirectory("ramet-cli-tests-").FullName;
+        try
         {
-            string link = Path.Combine(directory, tool);
-            if (!File.Exists(link)) File.CreateSymbolicLink(link, File.Exists($"/usr/bin/{tool}") ? $"/usr/bin/{tool}" : $"/bin/{tool}");
+            foreach (string tool in new[] { "sh", "find", "readlink" })
+                File.CreateSymbolicLink(Path.Combine(tools, tool), File.Exists($"/usr/bin/{tool}") ? $"/usr/bin/{tool}" : $"/bin/{tool}");
+            var outcome = cli.Run(
+                ["doctor", "--data-dir", "/proc/ramet"],
+                environment: new Dictionary<string, string?> { ["RAMET_KVM_DEVICE"] = "/nonexistent/kvm", ["PATH"] = tools });
+            Assert.Equal(1, outcome.ExitCode);
+            Assert.Matches("FAIL  kvm .*modprobe", outcome.Stdout);
+            Assert.Matches("FAIL  tools .*apt-get install", outcome.Stdout);
+            Assert.Matches("FAIL  data .*--data-dir", outcome.Stdout);
         }
-
-        return directory;
+        finally
+        {
+            Directory.Delete(tools, recursive: true);
+        }
     }
 }

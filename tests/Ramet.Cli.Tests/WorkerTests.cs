@@ -7,26 +7,8 @@ using Ramet.Sandboxes.Workers;
 namespace Ramet.Cli.Tests;
 
 /// <summary>Sandboxes in worker processes, as the server has them.</summary>
-public sealed class WorkerTests : IDisposable
+public sealed class WorkerTests(Cli cli) : WorkerTestBase(cli)
 {
-    private readonly Cli _cli;
-    private readonly TemporaryData _data;
-    private readonly SandboxEngine _engine;
-
-    public WorkerTests(Cli cli)
-    {
-        _cli = cli;
-        // A directory of its own: this process's build of Ramet is another than the command's, and so are its templates.
-        _data = cli.CopyData(withTemplate: false);
-        _engine = new SandboxEngine(_data.Path);
-    }
-
-    public void Dispose()
-    {
-        _engine.Dispose();
-        _data.Dispose();
-    }
-
     [Fact]
     public async Task Code_runs_in_a_worker_with_input_files_and_output_apart()
     {
@@ -165,33 +147,6 @@ public sealed class WorkerTests : IDisposable
     }
 
     [Fact]
-    public async Task A_caller_who_reads_slowly_holds_up_the_program_and_not_memory()
-    {
-        const int Megabytes = 64;
-        await using var host = await StartAsync();
-        string id = (await CreateAsync(host, "a")).Id;
-        var process = await host.StartProcessAsync("a", id, Program($"echo; read line; dd if=/dev/zero bs=1M count={Megabytes} 2>/dev/null; echo done >&2"), Token);
-        // Attached before it begins: what nobody looks at holds up nothing.
-        await using var events = host.AttachAsync("a", id, process.Pid, Token).GetAsyncEnumerator(Token);
-        Assert.True(await events.MoveNextAsync());
-        Assert.Equal("\n"u8, events.Current.Data.Span);
-        await host.WriteInputAsync("a", id, process.Pid, "\n"u8.ToArray(), close: false, Token);
-        Assert.True(await events.MoveNextAsync());
-        long total = events.Current.Data.Length;
-        long before = GC.GetTotalMemory(forceFullCollection: true);
-        await Task.Delay(1500, Token);
-        Assert.InRange(GC.GetTotalMemory(forceFullCollection: true) - before, long.MinValue, 8 << 20);
-        Assert.Null(Assert.Single(await host.ListProcessesAsync("a", id, Token)).ExitCode);
-        while (await events.MoveNextAsync() && events.Current.Kind != HostedEventKind.End)
-        {
-            if (events.Current.Kind == HostedEventKind.Stdout) total += events.Current.Data.Length;
-        }
-
-        Assert.Equal((long)Megabytes << 20, total);
-        Assert.Equal(0, events.Current.ExitCode);
-    }
-
-    [Fact]
     public async Task A_watcher_who_leaves_lets_go_of_the_program()
     {
         await using var host = await StartAsync();
@@ -258,7 +213,8 @@ public sealed class WorkerTests : IDisposable
     {
         await using var host = await StartAsync(options => options with { SandboxesPerWorker = 2, Spares = 0, IdleTime = TimeSpan.FromSeconds(1) }, workers: 0);
         string[] ids = [.. await Task.WhenAll(Enumerable.Range(0, 3).Select(async _ => (await CreateAsync(host, "a")).Id))];
-        Assert.Equal(2, host.WorkerIds.Count);
+        // One more that was held up in its start may have no sandbox: it goes soon.
+        await WaitUntilAsync(() => host.WorkerIds.Count == 2);
         await Task.Delay(3500, Token);
         foreach (string id in ids) Assert.Equal(("1\n", 0), await RunLiveAsync(host, "a", id, "print(1)"));
         foreach (string id in ids) await host.DeleteAsync("a", id, Token);
@@ -299,72 +255,5 @@ public sealed class WorkerTests : IDisposable
         Assert.Equal(("1\n", 0), await RunLiveAsync(host, "b", ofB.Id, "print(1)"));
         Assert.Equal(ofB.Id, Assert.Single(await host.ListAsync(null, Token)).Id);
         Assert.Equal(("1\n", 0), await RunLiveAsync(host, "a", (await CreateAsync(host, "a")).Id, "print(1)"));
-    }
-
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
-
-    private static HostedProgram Program(string line) => new(["/bin/sh", "-c", line], [], null, null, null);
-
-    private static Task<HostedSandbox> CreateAsync(WorkerSandboxHost host, string tenant, TimeSpan? timeout = null) =>
-        host.CreateAsync(tenant, new HostedSandboxSpec("python", 256 << 20, timeout ?? TimeSpan.FromMinutes(5), new Dictionary<string, string>(StringComparer.Ordinal)), Token);
-
-    private static async Task<(string Stdout, int ExitCode)> RunLiveAsync(WorkerSandboxHost host, string tenant, string id, string code)
-    {
-        var (stdout, _, end) = await CollectAsync(host.RunAsync(tenant, id, new HostedRun(code, TimeSpan.FromSeconds(120), null, null), Token));
-        return (Encoding.UTF8.GetString(stdout), end.ExitCode);
-    }
-
-    private static async Task<(byte[] Stdout, byte[] Stderr, HostedEvent End)> CollectAsync(IAsyncEnumerable<HostedEvent> events)
-    {
-        using MemoryStream stdout = new(), stderr = new();
-        HostedEvent? end = null;
-        await foreach (var next in events)
-        {
-            Assert.Null(end);
-            if (next.Kind == HostedEventKind.Stdout) stdout.Write(next.Data.Span);
-            else if (next.Kind == HostedEventKind.Stderr) stderr.Write(next.Data.Span);
-            else end = next;
-        }
-
-        return (stdout.ToArray(), stderr.ToArray(), Assert.IsType<HostedEvent>(end));
-    }
-
-    private async Task<WorkerSandboxHost> StartAsync(Func<WorkerOptions, WorkerOptions>? change = null, int workers = 1)
-    {
-        var host = new WorkerSandboxHost(_engine, (change ?? (options => options))(new WorkerOptions
-        {
-            Command = () => new ProcessStartInfo(_cli.Native, ["worker", "--data-dir", _data.Path]) { RedirectStandardInput = true, RedirectStandardOutput = true, UseShellExecute = false },
-        }));
-        await host.PrepareAsync("python", TestContext.Current.CancellationToken);
-        Assert.Equal(workers, host.WorkerIds.Count);
-        return host;
-    }
-
-    private static Task<HostedExecResult> RunAsync(WorkerSandboxHost host, string tenant, HostedExecOf exec) =>
-        host.ExecuteAsync(tenant, exec.ToExec(), TestContext.Current.CancellationToken);
-
-    private static async Task WaitUntilAsync(Func<bool> condition)
-    {
-        for (int i = 0; i < 600 && !condition(); i++) await Task.Delay(50, TestContext.Current.CancellationToken);
-        Assert.True(condition());
-    }
-
-    private sealed record HostedExecOf(string Code)
-    {
-        public byte[]? Input { get; init; }
-
-        public IReadOnlyList<HostedFile> Files { get; init; } = [];
-
-        public HostedExec ToExec() => new()
-        {
-            Template = "python",
-            Code = Code,
-            Input = Input,
-            Files = Files,
-            Environment = new Dictionary<string, string?>(StringComparer.Ordinal) { ["X"] = "y" },
-            MemoryBytes = 256 << 20,
-            Timeout = TimeSpan.FromSeconds(60),
-            MaxOutputBytes = 1 << 20,
-        };
     }
 }
