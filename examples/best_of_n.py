@@ -18,9 +18,13 @@ numbers = [random.randrange(10_000) for _ in range(3_000)]
 wanted = sorted(numbers)
 
 def score(sort):
-    begun = time.process_time()
-    result = sort(list(numbers))
-    return time.process_time() - begun if result == wanted else None
+    times = []
+    for _ in range(3):
+        begun = time.process_time()
+        result = sort(list(numbers))
+        times.append(time.process_time() - begun)
+        if result != wanted: return None
+    return min(times)  # The least disturbed by what else runs on the machine, such as the other forks.
 """
 
 CANDIDATES = {
