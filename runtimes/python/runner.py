@@ -20,242 +20,45 @@ Protocol (little-endian; each message is one read(2) or write(2) on the channel,
               the details, a JSON object, if their length is not 0
     ready     the first reply, once, with exit code 0 and details {"python": ..., "numpy": ...}
 
+SIGINT raises KeyboardInterrupt in the program's code, also when it comes just before that begins; at other times it changes nothing. One that comes when the code is nearly over
+may be lost: whoever wants code to end repeats it.
+
 Without SESSION the process ends after its reply, with the same exit code.
+
+Beside it: what surrounds a program (_ramet_program.py), randomness (_ramet_random.py), rich results (_ramet_results.py), the warm-up (_ramet_warmup.py).
 
 Strings hash with the same secret in all forks of a template (PYTHONHASHSEED fixes it altogether): the order of sets of strings is the same in all of them.
 """
 import sys
 
+# Beside the runner is nobody's place for files.
+_writes_bytecode, sys.dont_write_bytecode = not sys.dont_write_bytecode, True
 
-def _load():
-    """Imports what programs use most, so that their own imports are instant. Nothing of this becomes a name in __main__."""
-    import importlib
-    modules = """
-        abc argparse array ast asyncio base64 bisect builtins calendar cmath codecs collections collections.abc concurrent.futures contextlib copy
-        csv ctypes dataclasses datetime decimal difflib enum errno fnmatch fractions functools gc glob hashlib heapq html http io inspect itertools
-        json keyword linecache locale logging math numbers operator os pathlib pickle platform pprint queue random re secrets select shlex shutil
-        signal socket sqlite3 statistics string struct subprocess tempfile textwrap threading time timeit token tokenize traceback types typing
-        unicodedata urllib.parse urllib.request uuid warnings weakref zipfile zlib
-        numpy numpy.linalg numpy.fft numpy.random encodings.idna encodings.latin_1 encodings.ascii encodings.utf_8_sig
-        """.split()
-    for name in modules:
-        try:
-            importlib.import_module(name)
-        except ImportError:
-            pass  # The image does not have it.
-
-
-_load()
-
-import atexit  # noqa: E402
-import ctypes  # noqa: E402
 import gc  # noqa: E402
-import io  # noqa: E402
 import json  # noqa: E402
 import linecache  # noqa: E402
 import os  # noqa: E402
-import random  # noqa: E402
 import struct  # noqa: E402
-import threading  # noqa: E402
-import traceback  # noqa: E402
-import types  # noqa: E402
-import _random  # noqa: E402
+import _ramet_program as _program  # noqa: E402
+import _ramet_results  # noqa: E402
+import _ramet_warmup  # noqa: E402
+from _ramet_program import OWN, apply, compile_with_value, finish, flush, make_main, report, settle, take_interrupts, wait_for_threads  # noqa: E402
+from _ramet_random import SEED, reseed  # noqa: E402
+from _ramet_results import describe, figures, represent  # noqa: E402
+from _ramet_warmup import load, warm_up  # noqa: E402
+
+sys.dont_write_bytecode = not _writes_bytecode
+OWN.update(map(id, (globals(), vars(_ramet_results), vars(_ramet_warmup))))
 
 VERSION = 2
 LARGE, SESSION, LINES, VALUE = 1, 2, 4, 8
 HEADER = 20
-SEED = 64
-STATE = 624 * 4
 BUFFER = 64 << 10
 
+_pack_header = struct.Struct("<IIIII").pack
 _unpack_header = struct.Struct("<IIIII").unpack_from
 _pack_reply = struct.Struct("<IIiI").pack
-_own = globals()
-_files = (io.BufferedWriter, io.BufferedRandom, io.TextIOWrapper)
-_keep = (types.ModuleType, types.FunctionType, type, int, float, complex, str, bytes, type(None))
-
-
-# --- randomness -------------------------------------------------------------------------------------------------------------------------------------
-
-def _words(generator):
-    """The state of a Mersenne Twister of Python or numpy as two views, its 624 words and the position in them, which can be written. Found by what CPython's and
-    numpy's structures look like, and checked; raises where that does not hold."""
-    if isinstance(generator, _random.Random):
-        # struct { PyObject_HEAD; int index; uint32_t state[624]; }
-        position = id(generator) + object.__basicsize__
-        words = position + 4
-        state = _random.Random.getstate(generator)
-    else:
-        # struct { uint32_t key[624]; int pos; }
-        words = generator.ctypes.state_address
-        position = words + STATE
-        inner = generator.state["state"]
-        state = *inner["key"].tolist(), inner["pos"]
-    words, position = (ctypes.c_uint32 * 624).from_address(words), ctypes.c_int32.from_address(position)
-    if state != (*words, position.value):
-        raise ValueError("not what was expected")
-    return memoryview(words).cast("B"), memoryview(position).cast("B")
-
-
-def _find_states():
-    """The states of the generators that all programs share, random's and numpy's, to be filled from outside; None where they are not as expected."""
-    try:
-        states = [_words(random._inst)]
-        if "numpy" in sys.modules:
-            states.append(_words(sys.modules["numpy"].random.mtrand._rand._bit_generator))
-        return states
-    except Exception:
-        return None
-
-
-_states = _find_states()
-_behind_last = struct.pack("<i", 624)
-_seed_random = _random.Random.seed
-_random_instance = random._inst
-_log_handlers = sys.modules["logging"]._handlerList if "logging" in sys.modules else ()
-_first_exit_state = None
-_process_config = None  # Of multiprocessing: its key is made when it is imported, which would be once for all forks.
-_served = False
-
-
-def _reseed(fresh):
-    """Fresh randomness for the generators that libraries keep. Those of the system (os.urandom, secrets, uuid4, default_rng) are fresh anyway."""
-    if _states is not None and len(fresh) >= SEED + STATE * len(_states):
-        start = SEED
-        for words, position in _states:
-            words[:] = fresh[start:start + STATE]
-            position[:] = _behind_last
-            start += STATE
-    else:
-        _seed_random(_random_instance, int.from_bytes(fresh[:32], "little"))
-        if "numpy" in sys.modules:
-            sys.modules["numpy"].random.seed(list(fresh[:32]))
-    _random_instance.gauss_next = None
-    if _process_config is not None:
-        _process_config["authkey"] = type(_process_config["authkey"])(fresh[32:SEED])
-    # OpenSSL seeds itself when it is first used, which is after the fork, unless a program has run before. (Adding something is a use: the warm-up must not.)
-    if _served and "ssl" in sys.modules:
-        sys.modules["ssl"].RAND_add(os.urandom(32), 32.0)
-
-
-# --- running code -----------------------------------------------------------------------------------------------------------------------------------
-
-def _without_runner(trace):
-    """The part of a traceback that is the program's."""
-    while trace is not None and trace.tb_frame.f_globals is _own:
-        trace = trace.tb_next
-    return trace
-
-
-def _report(error, filename):
-    """
-    An uncaught exception: what `python3 -c` would print. Returns the exit code. No exception is being handled while this runs, as in the interpreter itself:
-    what a program's own hook raises has no context.
-    """
-    error.__traceback__ = _without_runner(error.__traceback__)
-    if isinstance(error, SystemExit):
-        code = error.code
-        if code is None:
-            return 0
-        if isinstance(code, int):
-            return code & 0xFF
-        sys.stdout.flush()
-        print(code, file=sys.stderr)
-        return 1
-    sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
-    hook = sys.excepthook
-    if hook is sys.__excepthook__:
-        if filename is None:
-            hook(type(error), error, error.__traceback__)
-        else:
-            # The interpreter's own printer looks for the file; the source is only here.
-            traceback.print_exception(error)
-        return 130 if isinstance(error, KeyboardInterrupt) else 1
-    second = None
-    try:
-        hook(type(error), error, error.__traceback__)
-    except BaseException as raised:
-        second = raised
-    if isinstance(second, SystemExit):
-        return _report(second, filename)
-    if second is not None:
-        second.__traceback__ = _without_runner(second.__traceback__)
-        print("Error in sys.excepthook:", file=sys.stderr)
-        sys.__excepthook__(type(second), second, second.__traceback__)
-        print("\nOriginal exception was:", file=sys.stderr)
-        sys.__excepthook__(type(error), error, error.__traceback__)
-    return 130 if isinstance(error, KeyboardInterrupt) else 1
-
-
-def _apply(options):
-    """What a request wants besides its code. Returns the file name for tracebacks, or None."""
-    filename = options.get("filename")
-    sys.argv[:] = options.get("argv") or [filename or "-c"]
-    for name, value in (options.get("env") or {}).items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
-    if options.get("cwd") is not None:
-        os.chdir(options["cwd"])
-    if options.get("stdin") is not None:
-        sys.stdin = io.TextIOWrapper(io.BytesIO(options["stdin"].encode()), encoding="utf-8")
-    return filename
-
-
-def _finish(names):
-    """The end of a program, as far as it can be seen from outside. Returns 120 when output could not be written, like the interpreter."""
-    # Values that may hold files or other things that end with them; what is plain data stays, taking it apart is for nothing.
-    for name in [name for name, value in names.items() if not isinstance(value, _keep) and name not in _standard_names]:
-        if type(names[name]).__module__ != "numpy":
-            names[name] = None
-    # Files that are still open, wherever they are: all objects from before the freeze are not looked at.
-    for value in gc.get_objects():
-        if isinstance(value, _files) and not value.closed:
-            try:
-                value.flush()
-            except Exception:
-                pass
-    code = 0
-    try:
-        if sys.stdout is not None and not getattr(sys.stdout, "closed", False):
-            sys.stdout.flush()
-    except Exception as error:
-        code = 120
-        print(f"Exception ignored in: {sys.stdout!r}\n{type(error).__name__}: {error}", file=sys.stderr)
-    try:
-        if sys.stderr is not None and not getattr(sys.stderr, "closed", False):
-            sys.stderr.flush()
-    except Exception:
-        code = 120
-    return code
-
-
-def _exit_state():
-    """What changes when a program asks for something to be done at its end, in a way that Python itself does not (logging is one of the warm modules)."""
-    return atexit._ncallbacks(), len(getattr(threading, "_threading_atexits", ())), len(_log_handlers)
-
-
-def _wait_for_threads():
-    """Threads that are not daemons are waited for, and exit functions run. Once: threading takes it for the end of the main thread."""
-    if len(threading._active) == 1 and not threading._limbo and _exit_state() == _first_exit_state:
-        return  # Nothing to wait for, and nothing to run that the program has asked for.
-    failure = None
-    try:
-        threading._shutdown()
-    except BaseException as error:
-        failure = error
-    if failure is not None:
-        _report(failure, None)
-    atexit._run_exitfuncs()
-
-
-def _flush():
-    for stream in sys.stdout, sys.stderr:
-        try:
-            stream.flush()
-        except Exception:
-            pass
+_served = False  # Whether a program has run in this process.
 
 
 def _prepare(buffer, length):
@@ -268,148 +71,23 @@ def _prepare(buffer, length):
     filename = None
     try:
         if random_length:
-            _reseed(buffer[HEADER:start])
+            reseed(buffer[HEADER:start], _served)
         source = str(buffer[start:end], "utf-8")
         if flags & LINES:
             sys.stdout.reconfigure(line_buffering=True)
         if options_length:
-            filename = _apply(json.loads(bytes(buffer[end:length])))
+            filename = apply(json.loads(bytes(buffer[end:length])))
             if filename is not None:
                 linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
     except BaseException as error:
         return flags, None, None, None, f"{type(error).__name__}: {error}"
     if flags & VALUE:
-        return (flags, filename, *_compile_with_value(source, filename or "<string>"), None)
+        return (flags, filename, *compile_with_value(source, filename or "<string>"), None)
     return flags, filename, compile(source, filename or "<string>", "exec", 0, True), None, None
 
 
-def _compile_with_value(source, filename):
-    """Code, and a last statement that is an expression apart, as an interactive session sees it."""
-    import ast
-    tree = compile(source, filename, "exec", ast.PyCF_ONLY_AST, True)
-    last = None
-    if tree.body and isinstance(tree.body[-1], ast.Expr):
-        last = compile(ast.Expression(tree.body.pop().value), filename, "eval", 0, True)
-    return compile(tree, filename, "exec", 0, True), last
-
-
-# --- rich results -----------------------------------------------------------------------------------------------------------------------------------
-
-_REPRESENTATIONS = (
-    ("_repr_html_", "text/html"), ("_repr_markdown_", "text/markdown"), ("_repr_latex_", "text/latex"), ("_repr_svg_", "image/svg+xml"),
-    ("_repr_png_", "image/png"), ("_repr_jpeg_", "image/jpeg"), ("_repr_json_", "application/json"),
-)
-_LARGEST_RESULT = 4 << 20
-
-
-def _represent(value):
-    """What a value looks like: its repr, and what it offers to notebooks (the methods that IPython has made a convention of)."""
-    import base64
-    result = {"text/plain": repr(value)}
-    for method, media in _REPRESENTATIONS:
-        if isinstance(value, type) or not callable(getattr(value, method, None)):
-            continue
-        try:
-            content = getattr(value, method)()
-        except Exception:
-            continue
-        if isinstance(content, tuple):
-            content = content[0]  # With metadata beside it.
-        if isinstance(content, (bytes, bytearray)):
-            content = base64.b64encode(content).decode()
-        if content is not None and len(str(content)) <= _LARGEST_RESULT:
-            result[media] = content
-    return result
-
-
-def _figures():
-    """Open figures of matplotlib as images; they are closed."""
-    import base64
-    pyplot = sys.modules.get("matplotlib.pyplot")
-    results = []
-    for number in pyplot.get_fignums() if pyplot is not None else ():
-        figure, image = pyplot.figure(number), io.BytesIO()
-        figure.savefig(image, format="png", bbox_inches="tight")
-        if image.tell() <= _LARGEST_RESULT:
-            results.append({"text/plain": repr(figure), "image/png": base64.b64encode(image.getvalue()).decode()})
-    if results:
-        pyplot.close("all")
-    return results[:4]
-
-
-def _describe(failure):
-    """An exception as data. Its own methods may fail."""
-    result = {"type": type(failure).__name__, "text": "", "stack": ""}
-    try:
-        result["text"] = str(failure)[:10000]
-        result["stack"] = "".join(traceback.format_exception(failure))[-10000:]
-    except Exception:
-        pass
-    return result
-
-
-# --- the warm interpreter ---------------------------------------------------------------------------------------------------------------------------
-
-def _make_main():
-    """A __main__ as `python3 -c` has it."""
-    main = types.ModuleType("__main__")
-    main.__loader__ = sys.modules["importlib._bootstrap"].BuiltinImporter if "importlib._bootstrap" in sys.modules else type(sys.__spec__.loader)
-    main.__builtins__ = sys.modules["builtins"]
-    main.__annotations__ = {}
-    sys.modules["__main__"] = main
-    return main
-
-
-_standard_names = frozenset("__name__ __doc__ __package__ __loader__ __spec__ __annotations__ __builtins__".split())
-
-_WARM_UP = (
-    "print(1+1)",
-    "import numpy as np\nprint(np.random.rand(3))\na = np.random.rand(100, 100)\nprint((a @ a).sum(), a.mean(), np.arange(10).reshape(2, 5))",
-    "import math, json, re\nclass C:\n    def __init__(self, x): self.x = x\ndef f(n):\n    return [C(i).x for i in range(n)]\n"
-    "print(f(5), {k: v for k, v in zip('abc', (1, 2.5, None))}, f'{math.pi:.3f}', json.dumps({'a': [1]}), re.findall('a+', 'aab'))",
-    "with open('/dev/null', 'w') as f:\n    f.write('x')\ntry:\n    {}['x']\nexcept KeyError as e:\n    print(repr(e), sum(i * i for i in range(1000)))",
-    "def f():\n    raise ValueError('x')\nf()",
-    "def f(:",
-    "import sys\nsys.exit(3)",
-)
-
-
-def _warm_up(names):
-    """Runs what programs typically do, with the output going nowhere, so that caches are filled and code is specialized before the template is frozen."""
-    _flush()
-    saved = os.dup(1), os.dup(2)
-    nowhere = os.open("/dev/null", os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
-    buffer = memoryview(bytearray(BUFFER))
-    for _ in range(3):
-        for text in _WARM_UP:
-            encoded = text.encode()
-            options = b'{"filename": "warm.py"}' if "def f():" in text else b""
-            fresh = os.urandom(SEED + 2 * STATE)
-            request = struct.pack("<IIIII", VERSION, 0, len(encoded), len(options), len(fresh)) + fresh + encoded + options
-            buffer[:len(request)] = request
-            filename = failure = None
-            try:
-                _, filename, code, _, _ = _prepare(buffer, len(request))
-                exec(code, names)
-            except BaseException as error:
-                failure = error
-            if failure is not None:
-                _report(failure, filename)
-            _finish(names)
-            failure = None
-            for name in [name for name in names if name not in _standard_names]:
-                del names[name]
-    os.dup2(saved[0], 1)
-    os.dup2(saved[1], 2)
-    for descriptor in (*saved, nowhere):
-        os.close(descriptor)
-    linecache.cache.clear()
-    sys.argv[:] = ["-c"]
-    for name in "last_type", "last_value", "last_traceback":
-        if hasattr(sys, name):
-            delattr(sys, name)
+def _make_request(code, options, fresh):
+    return _pack_header(VERSION, 0, len(code), len(options), len(fresh)) + fresh + code + options
 
 
 def _open_channel():
@@ -427,11 +105,11 @@ def _reply(code, details):
 _channel = _open_channel()
 sys.modules["_ramet_runner"] = sys.modules["__main__"]  # Keeps this module alive.
 sys.path[0] = ""
-_names = _make_main().__dict__
-if "multiprocessing.process" in sys.modules:
-    _process_config = sys.modules["multiprocessing.process"].current_process()._config
-_warm_up(_names)
-_first_exit_state = _exit_state()
+load()
+_names = make_main().__dict__
+warm_up(_names, _prepare, _make_request)
+settle()
+take_interrupts()
 _reply(0, {"python": sys.version.split()[0], "numpy": getattr(sys.modules.get("numpy"), "__version__", None)})
 _small = _buffer = memoryview(bytearray(BUFFER))
 _parts = [_small]
@@ -441,6 +119,7 @@ gc.freeze()
 
 # The loop is here, and not in a function, so that one frame is all that a program can see below its own.
 while True:
+    _program.interrupted = False
     _length = os.readv(_channel, _parts)
     if _length == 0:
         os._exit(0)  # The host is gone.
@@ -457,33 +136,38 @@ while True:
     try:
         _flags, _filename, _code, _last, _problem = _prepare(_buffer, _length)
         if _problem is None:
+            _program.interruptible = True
+            if _program.interrupted:
+                raise KeyboardInterrupt
             exec(_code, _names)
             if _last is not None:
                 _value = eval(_last, _names)
                 if _value is not None:
-                    _represented = _represent(_value)
+                    _represented = represent(_value)
                     _details = {"value": _represented["text/plain"], "results": [_represented]}
             if _flags & VALUE and "matplotlib.pyplot" in sys.modules:
-                _represented = _figures()
+                _represented = figures()
                 if _represented:
                     _details = _details or {"results": []}
                     _details["results"] += _represented
+        _program.interruptible = False
     except BaseException as _raised:
+        _program.interruptible = False
         _failure = _raised
     if _failure is not None:
-        _exit = _report(_failure, _filename)
+        _exit = report(_failure, _filename)
         if _flags & VALUE and not isinstance(_failure, SystemExit):
-            _details = {"exception": _describe(_failure)}
+            _details = {"exception": describe(_failure)}
     elif _problem is not None:
         _exit, _details = 2, {"error": _problem}
     _failure = _code = _last = _value = _represented = None
     if _flags & SESSION:
-        _flush()
+        flush()
         _served = True
     else:
-        _flush()
-        _wait_for_threads()
-        _exit = _finish(_names) or _exit
+        flush()
+        wait_for_threads()
+        _exit = finish(_names) or _exit
     _reply(_exit, _details)
     if not _flags & SESSION:
         os._exit(_exit)

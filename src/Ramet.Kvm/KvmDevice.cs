@@ -11,6 +11,7 @@ public sealed unsafe class KvmDevice : IDisposable
 {
     private const int MaxCpuidEntries = 256;
     private readonly KvmSregs?[] _initialSregs = new KvmSregs?[2];
+    private readonly Lock _warming = new();
     private (FileDescriptor Vm, FileDescriptor Vcpu)? _warm;
     private bool _disposed;
 
@@ -155,32 +156,27 @@ public sealed unsafe class KvmDevice : IDisposable
     /// </summary>
     public void KeepWarm()
     {
-        try
+        lock (_warming)
         {
-            var vm = CreateVm();
-            var vcpu = Libc.Ioctl(vm, KvmAbi.KVM_CREATE_VCPU, 0);
-            lock (_initialSregs)
+            if (_disposed || _warm is not null) return;
+            try
             {
-                if (_disposed || _warm is not null || vcpu < 0)
-                {
-                    if (vcpu >= 0) Libc.Close(vcpu);
-                    vm.Dispose();
-                    return;
-                }
-
-                _warm = (vm, new FileDescriptor(vcpu));
+                var vm = CreateVm();
+                var vcpu = Libc.Ioctl(vm, KvmAbi.KVM_CREATE_VCPU, 0);
+                if (vcpu >= 0) _warm = (vm, new FileDescriptor(vcpu));
+                else vm.Dispose();
             }
-        }
-        catch (KvmException)
-        {
-            // Without it, making machines is slower, and that is all.
+            catch (KvmException)
+            {
+                // Without it, making machines is slower, and that is all.
+            }
         }
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        lock (_initialSregs)
+        lock (_warming)
         {
             _disposed = true;
             _warm?.Vcpu.Dispose();

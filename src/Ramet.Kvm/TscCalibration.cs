@@ -61,8 +61,7 @@ internal static unsafe class TscCalibration
                 nsPerCount = slope;
             }
         }
-        var realtime = ns + (HostClock.RealtimeNanoseconds - HostClock.MonotonicNanoseconds);
-        return new TscClock(unchecked(tsc + (ulong)offset), ns, realtime, (uint)Math.Round(nsPerCount * (1 << Shift)), Shift);
+        return new TscClock(unchecked(tsc + (ulong)offset), ns, ns + ReadRealtimeOffset(), (uint)Math.Round(nsPerCount * (1 << Shift)), Shift);
     }
 
     /// <summary>Guest counter minus host counter. Null when it cannot be told.</summary>
@@ -108,6 +107,25 @@ internal static unsafe class TscCalibration
             {
                 width = after - before;
                 best = (before + (width / 2), ns);
+            }
+        }
+        return best;
+    }
+
+    /// <summary>CLOCK_REALTIME minus CLOCK_MONOTONIC: of the quickest of a few readings, since a thread that loses its CPU between two clocks is off by that long.</summary>
+    private static long ReadRealtimeOffset()
+    {
+        const long QuickEnough = 500;
+        long best = 0, width = long.MaxValue;
+        for (var i = 0; i < 5 && width > QuickEnough; i++)
+        {
+            var before = HostClock.MonotonicNanoseconds;
+            var realtime = HostClock.RealtimeNanoseconds;
+            var after = HostClock.MonotonicNanoseconds;
+            if (after - before < width)
+            {
+                width = after - before;
+                best = realtime - (before + (width / 2));
             }
         }
         return best;

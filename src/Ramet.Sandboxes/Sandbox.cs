@@ -108,8 +108,9 @@ public sealed partial class Sandbox : IKernelHost, IDisposable
         int status = _kernel.ExitStatus;
         int signal = status & 0x7F;
         int code = signal == 0 ? status >> 8 : 128 + signal;
-        var end = _end;
-        string? message = _message;
+        SandboxEnd end;
+        string? message;
+        lock (_lock) (end, message) = (_end, _message);
         if (_kernel.FailureReason is { } reason)
         {
             (end, code, message) = (SandboxEnd.Failed, 125, reason);
@@ -249,8 +250,11 @@ public sealed partial class Sandbox : IKernelHost, IDisposable
 
     void IKernelHost.OnExited()
     {
+        // Counted like a thread in the guest: once it has ended it may be taken apart, and this thread still needs what goes then.
+        Interlocked.Increment(ref _hostThreads);
         _ended.Set();
         _wake.Release();
+        Interlocked.Decrement(ref _hostThreads);
         _options?.Watcher?.OnEnded();
     }
 

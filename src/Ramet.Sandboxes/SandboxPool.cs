@@ -91,6 +91,19 @@ public sealed class SandboxPool : IDisposable
         }
     }
 
+    /// <summary>The same when nobody waits for it. What cannot be made ready is forked on demand, and whoever demands it is told why that fails.</summary>
+    public void FillIfPossible()
+    {
+        try
+        {
+            Fill();
+        }
+        catch (Exception e) when (e is HostException or SandboxException or ObjectDisposedException)
+        {
+            // The host has no more to give, or the engine ends.
+        }
+    }
+
     /// <summary>A sandbox at the template's frozen point: one that stands ready, or else a fork.</summary>
     /// <exception cref="SandboxException">The limits leave no room for the template.</exception>
     public Sandbox Take(SandboxOptions options, bool driven = true)
@@ -204,14 +217,8 @@ public sealed class SandboxPool : IDisposable
 
         _engine.Threads.Run(() =>
         {
-            try
-            {
-                Fill();
-            }
-            finally
-            {
-                lock (_lock) _refilling = false;
-            }
+            FillIfPossible();
+            lock (_lock) _refilling = false;
         });
     }
 }

@@ -15,6 +15,10 @@ internal sealed class SpareMachines : IDisposable
     private readonly AlarmClock.Alarm _refill;
     private readonly Stack<VirtualMachine> _ready = new();
     private readonly Lock _lock = new();
+
+    /// <summary>Held while machines are made; before <see cref="_lock"/>.</summary>
+    private readonly Lock _making = new();
+
     private Kind? _kind;
     private int _count;
     private bool _disposed;
@@ -74,8 +78,29 @@ internal sealed class SpareMachines : IDisposable
         return machine;
     }
 
-    /// <summary>Makes them now, on this thread.</summary>
+    /// <summary>Makes them now, on this thread, or waits for the thread that does.</summary>
     public void Refill()
+    {
+        lock (_making) FillUp();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _refill.Set(long.MaxValue);
+        lock (_lock)
+        {
+            _disposed = true;
+            while (_ready.TryPop(out var machine)) machine.Dispose();
+        }
+
+        // Nothing is left behind, nor made of what the engine ends next.
+        lock (_making)
+        {
+        }
+    }
+
+    private void FillUp()
     {
         while (true)
         {
@@ -107,17 +132,6 @@ internal sealed class SpareMachines : IDisposable
             }
 
             machine.Dispose();
-        }
-    }
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        _refill.Set(long.MaxValue);
-        lock (_lock)
-        {
-            _disposed = true;
-            while (_ready.TryPop(out var machine)) machine.Dispose();
         }
     }
 

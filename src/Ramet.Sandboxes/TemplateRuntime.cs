@@ -17,8 +17,11 @@ internal sealed record TemplateRuntime(
 {
     private const string RunnerDirectory = "/usr/lib/ramet/";
 
-    /// <summary>Whether a run may need its interrupt more than once: runtimes/node/runner.js says why. In Python a second one would hit the code that deals with the first.</summary>
-    public bool RepeatsInterrupts { get; init; }
+    /// <summary>
+    /// How long after an interrupt the next one follows, if what runs has not ended; then twice as long, and so on. Both runners can lose one: runtimes/node/runner.js and
+    /// runtimes/python/runner.py say when. In Python it is for rare cases, and a program that deals with KeyboardInterrupt is to have time for that.
+    /// </summary>
+    public required TimeSpan InterruptPause { get; init; }
 
     /// <summary>All that there are.</summary>
     public static IReadOnlyList<TemplateRuntime> All { get; } =
@@ -37,7 +40,7 @@ internal sealed record TemplateRuntime(
                 "OPENBLAS_NUM_THREADS=1",
             ],
             64 + (2 * 2496),
-            ["print(1+1)", "import numpy as np\nprint(np.random.rand(3))", "x = [i * i for i in range(100)]\nprint(sum(x))"]),
+            ["print(1+1)", "import numpy as np\nprint(np.random.rand(3))", "x = [i * i for i in range(100)]\nprint(sum(x))"]) { InterruptPause = TimeSpan.FromSeconds(1) },
         new TemplateRuntime(
             "node",
             "node",
@@ -46,7 +49,7 @@ internal sealed record TemplateRuntime(
             ["/usr/bin/node", "--no-force-async-hooks-checks", RunnerDirectory + "runner.js"],
             ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8", "RAMET_CHANNEL=3"],
             64,
-            ["console.log(1+1)", "const a = [1, 2, 3].map(x => x * x);\nconsole.log(a, { b: a.length });", "const fs = require('fs');\nfor (const f of fs.readdirSync('/etc')) if (f === 'passwd') console.log(f);"]) { RepeatsInterrupts = true },
+            ["console.log(1+1)", "const a = [1, 2, 3].map(x => x * x);\nconsole.log(a, { b: a.length });", "const fs = require('fs');\nfor (const f of fs.readdirSync('/etc')) if (f === 'passwd') console.log(f);"]) { InterruptPause = TimeSpan.FromMilliseconds(150) },
     ];
 
     /// <summary>The runtime of a template, or null.</summary>

@@ -111,12 +111,15 @@ internal sealed partial class PythonRunner : IDisposable
         return (BinaryPrimitives.ReadInt32LittleEndian(reply.AsSpan(8)), length == 16 ? null : JsonDocument.Parse(reply.AsMemory(16, length - 16)));
     }
 
+    /// <summary>Sends SIGINT.</summary>
+    public void Signal() => Assert.Equal(0, Kill(_process.Id, SIGINT));
+
     /// <summary>Interrupts what runs, as often as it takes. Gives the reply.</summary>
     public (int ExitCode, JsonDocument? Details) Interrupt()
     {
         for (int tries = 0; tries < 100; tries++)
         {
-            Assert.Equal(0, Kill(_process.Id, SIGINT));
+            Signal();
             if (_socket.Poll(TimeSpan.FromMilliseconds(200), SelectMode.SelectRead)) return Receive();
         }
 

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Xunit;
 
 namespace Ramet.Runtimes.Tests;
@@ -204,6 +205,30 @@ public class PythonRunnerTests
     }
 
     [Fact]
+    public void What_a_program_has_imported_before_gets_fresh_randomness_too()
+    {
+        Assert.SkipUnless(Directory.Exists("/usr/lib/python3/dist-packages/numpy"), "python3-numpy is not installed on this machine.");
+        // A template made of a sandbox whose program has imported it: the interpreter itself does not find numpy here.
+        string Draw(byte seed)
+        {
+            using var runner = new PythonRunner([PythonRunner.Interpreter, "-S"], "python/runner.py", input: null);
+            Assert.Equal(JsonValueKind.Null, runner.Ready.GetProperty("numpy").ValueKind);
+            runner.Send("import sys; sys.path.append('/usr/lib/python3/dist-packages')\nimport multiprocessing, numpy as np", PythonRunner.Session);
+            Assert.Equal(0, runner.Receive().ExitCode);
+            runner.Send("print(np.random.rand(), bytes(multiprocessing.current_process().authkey).hex())", seed: [.. Enumerable.Repeat(seed, 64 + (2 * 2496))]);
+            Assert.Equal(0, runner.Receive().ExitCode);
+            return runner.Finish().Output;
+        }
+
+        string first = Draw(1);
+        Assert.Equal(first, Draw(1));
+        Assert.EndsWith(string.Concat(Enumerable.Repeat("01", 32)) + "\n", first, StringComparison.Ordinal);
+        string[] numbers = first.Split(), others = Draw(2).Split();
+        Assert.NotEqual(numbers[0], others[0]);
+        Assert.NotEqual(numbers[1], others[1]);
+    }
+
+    [Fact]
     public void Imports_are_names_only_where_the_program_makes_them()
     {
         Assert.Contains("NameError: name 'json' is not defined", PythonRunner.Run("json").Error, StringComparison.Ordinal);
@@ -212,6 +237,43 @@ public class PythonRunnerTests
         runner.Send("import sys; print('json' in sys.modules, 'RAMET_CHANNEL' in __import__('os').environ)");
         runner.Receive();
         Assert.Equal("True False\n", runner.Finish().Output);
+    }
+
+    [Fact]
+    public void An_interrupt_ends_what_runs_whenever_it_comes_and_never_the_interpreter()
+    {
+        using var runner = new PythonRunner();
+        runner.Send("kept = 5", PythonRunner.Session);
+        Assert.Equal(0, runner.Receive().ExitCode);
+        for (int round = 0; round < 200; round++)
+        {
+            // Before the request is read, while it is prepared, in the code or in what follows it: whatever it meets. The code ends by itself in every other round.
+            runner.Send(round % 2 == 0 ? "while True: pass" : "x = 1", PythonRunner.Session | PythonRunner.Value);
+            Thread.SpinWait(round * 100);
+            runner.Signal();
+            runner.Signal();
+            Assert.Contains((round % 2 == 0 ? runner.Interrupt() : runner.Receive()).ExitCode, (int[])[0, 130]);
+            runner.Signal();
+        }
+
+        // One that came while nothing ran may end what runs next.
+        runner.Send("1", PythonRunner.Session);
+        runner.Receive();
+        runner.Send("import signal; print(kept, signal.getsignal(signal.SIGINT) is signal.default_int_handler)");
+        Assert.Equal(0, runner.Receive().ExitCode);
+        Assert.Equal("5 True\n", runner.Finish().Output);
+    }
+
+    [Fact]
+    public void An_interrupt_is_seen_where_the_program_was()
+    {
+        using var runner = new PythonRunner();
+        runner.Send("def f():\n  while True: pass\ntry:\n  f()\nfinally:\n  raise ValueError('v')");
+        Assert.Equal(1, runner.Interrupt().ExitCode);
+        Assert.Equal(
+            "Traceback (most recent call last):\n  File \"<string>\", line 4, in <module>\n  File \"<string>\", line 2, in f\nKeyboardInterrupt\n\n"
+            + "During handling of the above exception, another exception occurred:\n\nTraceback (most recent call last):\n  File \"<string>\", line 6, in <module>\nValueError: v\n",
+            runner.Finish().Error);
     }
 
     [Fact]

@@ -47,26 +47,36 @@ internal static class RemoteRun
     private static int Follow(Daemon daemon, string id, int pid, ProcessBody program, SandboxOptions options, Interruption interruption)
     {
         int ended = 0;
-        void End(int exitCode)
+        void Interrupt()
         {
-            if (Interlocked.CompareExchange(ref ended, exitCode, 0) == 0) Delete(daemon, id);
+            if (Interlocked.CompareExchange(ref ended, interruption.ExitCode, 0) == 0) Delete(daemon, id);
+        }
+
+        // The program goes, and not yet the sandbox: what it has printed until now is still to come.
+        void TimeOut()
+        {
+            if (Interlocked.CompareExchange(ref ended, 124, 0) == 0 && !TryKill(daemon, id, pid)) Delete(daemon, id);
         }
 
         bool passInput = program.KeepStdin;
         using var renewal = new Timer(_ => Renew(daemon, id), null, s_lease / 3, s_lease / 3);
-        using var limit = options.Timeout is { } time ? new Timer(_ => End(124), null, time, Timeout.InfiniteTimeSpan) : null;
-        using var kill = interruption.Token.UnsafeRegister(_ => End(interruption.ExitCode), null);
+        using var limit = options.Timeout is { } time ? new Timer(_ => TimeOut(), null, time, Timeout.InfiniteTimeSpan) : null;
+        using var kill = interruption.Token.UnsafeRegister(_ => Interrupt(), null);
         using var remote = new RemoteProcess(daemon, Daemon.PathOf(id, $"/processes/{pid}/connect"), program.Tty is not null) { MaxOutput = options.MaxOutputBytes };
         try
         {
             int exitCode = remote.Run(passInput, interruption);
-            if (Interlocked.CompareExchange(ref ended, -1, 0) != 0) return Explain(ended, options);
-            Delete(daemon, id);
+            int early = Interlocked.CompareExchange(ref ended, -1, 0);
+            if (early != 0) return Explain(early, options);
             return remote.IsCutOff ? Explain(exitCode, options) : exitCode;
         }
         catch (SandboxException) when (Volatile.Read(ref ended) != 0)
         {
             return Explain(ended, options);
+        }
+        finally
+        {
+            Delete(daemon, id);
         }
     }
 
@@ -88,6 +98,20 @@ internal static class RemoteRun
         catch (Exception e) when (e is UsageException or SandboxException or ObjectDisposedException)
         {
             // It has ended; that is told where it is watched.
+        }
+    }
+
+    private static bool TryKill(Daemon daemon, string id, int pid)
+    {
+        try
+        {
+            var content = Daemon.ToJson(new SignalBody { Signal = "KILL" }, ContractsJson.Default.SignalBody);
+            daemon.Send(new HttpRequestMessage(HttpMethod.Post, Daemon.PathOf(id, $"/processes/{pid}/signal")) { Content = content }).Dispose();
+            return true;
+        }
+        catch (Exception e) when (e is UsageException or SandboxException or ObjectDisposedException)
+        {
+            return false;
         }
     }
 

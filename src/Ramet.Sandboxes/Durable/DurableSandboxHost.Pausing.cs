@@ -251,7 +251,7 @@ public sealed partial class DurableSandboxHost
     private static ArchiveRecord NewSnapshot(string tenant, string? name, HostedSandboxSpec spec)
     {
         var now = TimeProvider.System.GetUtcNow();
-        return new ArchiveRecord { Tenant = tenant, Id = "snap_" + Guid.CreateVersion7().ToString("n"), Name = name, Spec = spec, Created = now, Archived = now };
+        return new ArchiveRecord { Tenant = tenant, Id = TimeOrderedId.New("snap_"), Name = name, Spec = spec, Created = now, Archived = now };
     }
 
     private HostedSandbox Describe(ArchiveRecord record) => new(

@@ -24,7 +24,7 @@ public sealed partial class DurableSandboxHost
         var old = _templates.List(tenant).Where(record => record.Name == name).ToList();
         var record = new ArchiveRecord
         {
-            Tenant = tenant, Id = "tpl_" + Guid.CreateVersion7().ToString("n"), Name = name, Created = now, Archived = now, Parent = sandbox,
+            Tenant = tenant, Id = TimeOrderedId.New("tpl_"), Name = name, Created = now, Archived = now, Parent = sandbox,
             Spec = new HostedSandboxSpec(Named(made).Template, made.MemoryBytes, TimeSpan.FromMinutes(5), made.Metadata),
             Schema = SavedTypes.Instance.SchemaHash,
         };

@@ -77,7 +77,8 @@ public sealed partial class DurableSandboxHost : IDurableSandboxHost
         await _housekeeping.DisposeAsync().ConfigureAwait(false);
         await Parallel.ForEachAsync(_uses.Where(pair => pair.Value is { Paused: null, Spec.AutoPause: not null }), async (pair, _) =>
         {
-            if (pair.Value.TryBeginMove(onlyIfIdleFor: null)) await PauseIdleAsync(pair.Value, pair.Key).ConfigureAwait(false);
+            await pair.Value.Gate.WaitAsync(CancellationToken.None).ConfigureAwait(false);
+            await PauseIdleAsync(pair.Value, pair.Key, idleFor: null).ConfigureAwait(false);
         }).ConfigureAwait(false);
         await _inner.DisposeAsync().ConfigureAwait(false);
     }
@@ -116,7 +117,8 @@ public sealed partial class DurableSandboxHost : IDurableSandboxHost
         const int TidyingMilliseconds = 20_000;
         foreach (var (id, use) in _uses)
         {
-            if (use.Paused is null && use.Spec.AutoPause is { } idle && use.TryBeginMove(idle)) _ = PauseIdleAsync(use, id);
+            // Whoever has the gate makes use of it.
+            if (use.Paused is null && use.Spec.AutoPause is { } idle && use.Gate.Wait(0)) _ = PauseIdleAsync(use, id, idle);
         }
 
         if (Environment.TickCount64 - _tidied < TidyingMilliseconds || Interlocked.Exchange(ref _keeping, 1) != 0) return;
@@ -124,21 +126,27 @@ public sealed partial class DurableSandboxHost : IDurableSandboxHost
         _ = TidyAsync();
     }
 
-    /// <summary>Pauses one that nobody uses; nobody can begin to.</summary>
-    private async Task PauseIdleAsync(SandboxUse use, string id)
+    /// <summary>Pauses one that nobody uses; nobody can begin to. The gate is held, and given back.</summary>
+    private async Task PauseIdleAsync(SandboxUse use, string id, TimeSpan? idleFor)
     {
-        await use.Gate.WaitAsync().ConfigureAwait(false);
         try
         {
-            if (use.Paused is null) await PauseHeldAsync(use, id, automatic: true, CancellationToken.None).ConfigureAwait(false);
-        }
-        catch (SandboxException)
-        {
-            // It has ended meanwhile, or there is no room: it is tried again after as long.
+            if (use.Paused is not null || !use.TryBeginMove(idleFor)) return;
+            try
+            {
+                await PauseHeldAsync(use, id, automatic: true, CancellationToken.None).ConfigureAwait(false);
+            }
+            catch (SandboxException)
+            {
+                // It has ended meanwhile, or there is no room: it is tried again after as long.
+            }
+            finally
+            {
+                use.EndMove();
+            }
         }
         finally
         {
-            use.EndMove();
             use.Gate.Release();
         }
     }
@@ -158,8 +166,15 @@ public sealed partial class DurableSandboxHost : IDurableSandboxHost
                 }
                 else if (!living.Contains(id) && await use.Gate.WaitAsync(0).ConfigureAwait(false))
                 {
-                    if (use.Paused is null) _uses.TryRemove(id, out _);
-                    use.Gate.Release();
+                    try
+                    {
+                        // It may have been paused when that was listed, and run again.
+                        if (use.Paused is null && !await LivesAsync(use.Tenant, id).ConfigureAwait(false)) _uses.TryRemove(id, out _);
+                    }
+                    finally
+                    {
+                        use.Gate.Release();
+                    }
                 }
             }
         }
@@ -170,6 +185,19 @@ public sealed partial class DurableSandboxHost : IDurableSandboxHost
         finally
         {
             Volatile.Write(ref _keeping, 0);
+        }
+    }
+
+    private async Task<bool> LivesAsync(string tenant, string id)
+    {
+        try
+        {
+            await _inner.GetAsync(tenant, id, CancellationToken.None).ConfigureAwait(false);
+            return true;
+        }
+        catch (SandboxGoneException)
+        {
+            return false;
         }
     }
 

@@ -41,7 +41,7 @@ internal sealed class SandboxUse(string tenant, HostedSandboxSpec spec)
         }
     }
 
-    /// <summary>Nobody begins to use it until <see cref="EndMove"/>.</summary>
+    /// <summary>Nobody begins to use it until <see cref="EndMove"/>. Under the gate.</summary>
     /// <param name="onlyIfIdleFor">Not if it is used, or was within this time; null: it does not matter.</param>
     public bool TryBeginMove(TimeSpan? onlyIfIdleFor)
     {

@@ -14,7 +14,12 @@ internal sealed class CheckpointList(int most, long mostBytes) : IDisposable
         List<SandboxSnapshot> dropped = [];
         lock (_lock)
         {
-            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (_disposed)
+            {
+                snapshot.Dispose();
+                throw new SandboxConflictException("The sandbox ended while its checkpoint was made.");
+            }
+
             while (_all.Count > 0 && (_all.Count >= most || Bytes + checkpoint.MemoryBytes > mostBytes))
             {
                 int oldest = _all.FindIndex(one => one.Checkpoint.IsAutomatic);

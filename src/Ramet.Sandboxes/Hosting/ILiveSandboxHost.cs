@@ -241,3 +241,7 @@ public sealed class SandboxGoneException(string id, string? reason = null)
     /// <summary>Why it has gone; null: it is not known that it was ever there.</summary>
     public string? Reason { get; } = reason;
 }
+
+/// <summary>The sandbox has no such process that was started from outside.</summary>
+/// <param name="pid">What was asked for.</param>
+public sealed class ProcessGoneException(int pid) : SandboxException($"There is no process {pid} that was started through this interface.");

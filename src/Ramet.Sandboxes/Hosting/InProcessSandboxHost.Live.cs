@@ -11,6 +11,7 @@ public sealed partial class InProcessSandboxHost
     private const int RememberedProcesses = 256;
 
     private readonly ConcurrentDictionary<string, LiveSandbox> _live = new(StringComparer.Ordinal);
+    private readonly EndReasons _reasons = new();
 
     /// <inheritdoc/>
     public async Task<HostedSandbox> CreateAsync(string tenant, HostedSandboxSpec spec, CancellationToken cancellationToken)
@@ -293,8 +294,11 @@ public sealed partial class InProcessSandboxHost
         return sandbox;
     }
 
-    private LiveSandbox Find(string tenant, string id) =>
-        _live.TryGetValue(id, out var sandbox) && sandbox.Tenant == tenant && !sandbox.Ended.IsCompleted ? sandbox : throw new SandboxGoneException(id);
+    private LiveSandbox Find(string tenant, string id)
+    {
+        if (!_live.TryGetValue(id, out var sandbox) || sandbox.Tenant != tenant) throw new SandboxGoneException(id, _reasons.Find(tenant, id));
+        return !sandbox.Ended.IsCompleted ? sandbox : throw new SandboxGoneException(id, sandbox.LeftFor is null ? sandbox.EndReason : null);
+    }
 
     private LiveProcess FindProcess(string tenant, string id, int pid) => Find(tenant, id).FindProcess(pid) ?? throw new ProcessGoneException(pid);
 
@@ -304,12 +308,9 @@ public sealed partial class InProcessSandboxHost
     private async Task CollectAsync(LiveSandbox sandbox)
     {
         await sandbox.Ended.ConfigureAwait(false);
+        if (sandbox.LeftFor is null) _reasons.Add(sandbox.Tenant, sandbox.Id, sandbox.EndReason);
         _live.TryRemove(new KeyValuePair<string, LiveSandbox>(sandbox.Id, sandbox));
         await sandbox.DisposeAsync().ConfigureAwait(false);
         if (sandbox.IsPooled) _pools.Return(sandbox.Tenant, sandbox.Spec.Template);
     }
 }
-
-/// <summary>The sandbox has no such process that was started from outside.</summary>
-/// <param name="pid">What was asked for.</param>
-public sealed class ProcessGoneException(int pid) : SandboxException($"There is no process {pid} that was started through this interface.");

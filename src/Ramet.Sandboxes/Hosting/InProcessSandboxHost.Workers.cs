@@ -14,6 +14,7 @@ public sealed partial class InProcessSandboxHost
             reason = sandbox.EndReason;
         }
 
-        return reason;
+        // It may have ended before anybody asked.
+        return reason ?? _reasons.Find(id);
     }
 }

@@ -110,7 +110,7 @@ internal sealed partial class LiveSandbox
     public HostedCheckpoint AddCheckpoint(string? name, bool automatic)
     {
         var snapshot = Capture();
-        var checkpoint = new HostedCheckpoint("cp_" + Guid.CreateVersion7().ToString("n"), name, TimeProvider.System.GetUtcNow(), snapshot.Length, automatic);
+        var checkpoint = new HostedCheckpoint(TimeOrderedId.New("cp_"), name, TimeProvider.System.GetUtcNow(), snapshot.Length, automatic);
         Checkpoints.Add(checkpoint, snapshot);
         if (!automatic) History.Add("checkpoint", name ?? checkpoint.Id);
         return checkpoint;

@@ -6,7 +6,6 @@ namespace Ramet.Sandboxes.Hosting;
 internal sealed partial class LiveSandbox
 {
     private static readonly TimeSpan s_interruptGrace = TimeSpan.FromSeconds(3);
-    private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(150);
 
     /// <summary>Whether there is an interpreter.</summary>
     public bool HasInterpreter => Spec.Image is null;
@@ -136,11 +135,16 @@ internal sealed partial class LiveSandbox
     /// <summary>What Ctrl-C does: Python gets KeyboardInterrupt, JavaScript is ended where it is. A program that does not care loses its sandbox.</summary>
     private async Task InterruptAsync(Task reply)
     {
-        bool repeats = _sandbox.Origin.Template is { } template && TemplateRuntime.Find(template.Manifest.Runtime) is { RepeatsInterrupts: true };
+        var runtime = _sandbox.Origin.Template is { } template ? TemplateRuntime.Find(template.Manifest.Runtime) : null;
         var left = s_interruptGrace;
-        for (var pause = repeats ? s_firstPause : left; left > TimeSpan.Zero && !reply.IsCompleted && !_ended.Task.IsCompleted; left -= pause, pause *= 2)
+        for (var pause = runtime?.InterruptPause ?? left; left > TimeSpan.Zero && !reply.IsCompleted && !_ended.Task.IsCompleted; left -= pause, pause *= 2)
         {
-            if (Kernel.MainProcess is { } main) Kernel.SendSignal(main.Pid, Ramet.Kernel.Signals.Signal.SIGINT, wholeGroup: false);
+            // Together: a signal that came after the reply would meet what runs next.
+            lock (Kernel.Lock)
+            {
+                if (!reply.IsCompleted && Kernel.MainProcess is { } main) Kernel.SendSignal(main.Pid, Ramet.Kernel.Signals.Signal.SIGINT, wholeGroup: false);
+            }
+
             await Task.WhenAny(reply, _ended.Task, Task.Delay(pause)).ConfigureAwait(false);
         }
 

@@ -40,7 +40,7 @@ internal sealed partial class LiveSandbox : ISandboxWatcher, IOutputSink, IAsync
     {
         Tenant = tenant;
         Spec = spec;
-        Id = id ?? "sb_" + Guid.CreateVersion7().ToString("n");
+        Id = id ?? TimeOrderedId.New("sb_");
         Parent = parent;
         Checkpoints = new CheckpointList(spec.MaxCheckpoints, spec.MaxCheckpointBytes);
         _main = new OutputBuffer(KeptOutput, Drained);

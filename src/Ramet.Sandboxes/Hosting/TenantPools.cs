@@ -39,17 +39,7 @@ internal sealed class TenantPools(SandboxEngine engine, TenantPoolOptions option
     }
 
     /// <summary>Makes the spare pool of a template ready, on this thread, with so many machines, or as many as a pool is to have.</summary>
-    public void FillSpare(Template template, int machines)
-    {
-        SandboxPool spare;
-        lock (_lock)
-        {
-            if (_disposed || _spares.ContainsKey(template.Manifest.Name)) return;
-            spare = _spares[template.Manifest.Name] = new SandboxPool(engine, template, options.Pool);
-        }
-
-        spare.Fill(machines);
-    }
+    public void FillSpare(Template template, int machines) => AddSpare(template)?.Fill(machines);
 
     /// <summary>The pool of a tenant. It stays for as long as the tenant uses it: give it back with <see cref="Return"/>.</summary>
     public SandboxPool Rent(string tenant, Template template)
@@ -70,7 +60,7 @@ internal sealed class TenantPools(SandboxEngine engine, TenantPoolOptions option
             pool = entry.Pool;
         }
 
-        if (spareTaken && options.KeepsSpare) engine.Threads.Run(() => FillSpare(template, int.MaxValue));
+        if (spareTaken && options.KeepsSpare) engine.Threads.Run(() => AddSpare(template)?.FillIfPossible());
         return pool;
     }
 
@@ -116,6 +106,16 @@ internal sealed class TenantPools(SandboxEngine engine, TenantPoolOptions option
         }
 
         foreach (var pool in all) pool.Dispose();
+    }
+
+    /// <summary>An empty spare pool; null: there is one.</summary>
+    private SandboxPool? AddSpare(Template template)
+    {
+        lock (_lock)
+        {
+            if (_disposed || _spares.ContainsKey(template.Manifest.Name)) return null;
+            return _spares[template.Manifest.Name] = new SandboxPool(engine, template, options.Pool);
+        }
     }
 
     private void Forget(SandboxPool pool)

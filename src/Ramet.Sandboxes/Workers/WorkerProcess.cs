@@ -61,6 +61,22 @@ internal sealed class WorkerProcess : IDisposable
     /// <summary>Whether it has ended, or is about to.</summary>
     public bool IsGone => _gone;
 
+    /// <summary>Whether its process has ended, which is known a little earlier than that its pipe has.</summary>
+    public bool HasExited
+    {
+        get
+        {
+            try
+            {
+                return _process.HasExited;
+            }
+            catch (InvalidOperationException)
+            {
+                return true; // It was disposed, which comes last.
+            }
+        }
+    }
+
     /// <summary>It is used now.</summary>
     public void Touch() => LastUsed = Environment.TickCount64;
 

@@ -6,14 +6,11 @@ namespace Ramet.Sandboxes.Workers;
 /// <summary>Live sandboxes: who has which, and the way to it.</summary>
 public sealed partial class WorkerSandboxHost
 {
-    private const int RememberedSandboxes = 4096;
     private const string Lost = "its worker process has ended unexpectedly, and with it all that ran there; make a new sandbox";
 
     private static readonly System.Buffers.SearchValues<char> s_idCharacters = System.Buffers.SearchValues.Create("0123456789abcdefghijklmnopqrstuvwxyz");
     private readonly ConcurrentDictionary<string, Place> _sandboxes = new(StringComparer.Ordinal);
-    private readonly Lock _memory = new();
-    private readonly Dictionary<string, (string Tenant, string Reason)> _reasons = new(StringComparer.Ordinal);
-    private readonly Queue<string> _oldestReasons = new();
+    private readonly EndReasons _reasons = new();
 
     /// <inheritdoc/>
     public async Task<HostedSandbox> CreateAsync(string tenant, HostedSandboxSpec spec, CancellationToken cancellationToken)
@@ -164,7 +161,7 @@ public sealed partial class WorkerSandboxHost
             throw new SandboxGoneException(id, Lost);
         }
 
-        lock (_memory) throw new SandboxGoneException(id, _reasons.TryGetValue(id, out var known) && known.Tenant == tenant ? known.Reason : null);
+        throw new SandboxGoneException(id, _reasons.Find(tenant, id));
     }
 
     /// <summary>Notes where a new sandbox is. False: this cannot be one.</summary>
@@ -195,14 +192,9 @@ public sealed partial class WorkerSandboxHost
 
     private void Forget(string id, Place place, string reason)
     {
-        if (!_sandboxes.TryRemove(new KeyValuePair<string, Place>(id, place))) return;
-        lock (_memory)
-        {
-            if (_reasons.TryAdd(id, (place.Tenant, reason))) _oldestReasons.Enqueue(id);
-            if (_oldestReasons.Count > RememberedSandboxes) _reasons.Remove(_oldestReasons.Dequeue());
-        }
-
-        Release(place.Worker);
+        if (!_sandboxes.TryGetValue(id, out var current) || current != place) return;
+        _reasons.Add(place.Tenant, id, reason);
+        if (_sandboxes.TryRemove(new KeyValuePair<string, Place>(id, place))) Release(place.Worker);
     }
 
     private sealed class Place(string tenant, WorkerProcess worker)

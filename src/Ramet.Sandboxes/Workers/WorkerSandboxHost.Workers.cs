@@ -66,6 +66,14 @@ public sealed partial class WorkerSandboxHost
                 }
 
                 if (best is not null && best.Places < _options.SandboxesPerWorker) return Reserve(best);
+                if (spare is { HasExited: true })
+                {
+                    // Nobody has had to do with it, so its end is nothing that a caller need hear of.
+                    spare.Dispose();
+                    start--;
+                    continue;
+                }
+
                 if (spare is not null)
                 {
                     spare.Tenant = tenant;

@@ -59,12 +59,6 @@ internal sealed class FileEndpoints(ILiveSandboxHost host, CancellationToken sto
         });
     }
 
-    /// <summary>The limit of bodies is not for what is streamed.</summary>
-    internal static void AllowAnySize(HttpContext context)
-    {
-        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = null;
-    }
-
     private static string Id(HttpContext context) => SandboxEndpoints.IdOf(context);
 
     private static string Tenant(HttpContext context) => Caller.Of(context).Id;
@@ -120,10 +114,9 @@ internal sealed class FileEndpoints(ILiveSandboxHost host, CancellationToken sto
             mode = Convert.ToUInt32(text, 8);
         }
 
-        AllowAnySize(context);
         var stream = await host.OpenWriteAsync(Tenant(context), Id(context), PathOf(context), mode, context.RequestAborted).ConfigureAwait(false);
         await using var disposal = stream.ConfigureAwait(false);
-        await context.Request.Body.CopyToAsync(stream, Piece, context.RequestAborted).ConfigureAwait(false);
+        await RequestBody.UseAsync(context, body => body.CopyToAsync(stream, Piece, context.RequestAborted)).ConfigureAwait(false);
         context.Response.StatusCode = StatusCodes.Status204NoContent;
     }
 
@@ -138,8 +131,8 @@ internal sealed class FileEndpoints(ILiveSandboxHost host, CancellationToken sto
 
     private async Task UploadAsync(HttpContext context)
     {
-        AllowAnySize(context);
-        await new FileArchive(host, Tenant(context), Id(context)).ReadAsync(PathOf(context), context.Request.Body, context.RequestAborted).ConfigureAwait(false);
+        string path = PathOf(context);
+        await RequestBody.UseAsync(context, body => new FileArchive(host, Tenant(context), Id(context)).ReadAsync(path, body, context.RequestAborted)).ConfigureAwait(false);
         context.Response.StatusCode = StatusCodes.Status204NoContent;
     }
 

@@ -100,17 +100,27 @@ internal sealed class ProcessEndpoints(ILiveSandboxHost host, CancellationToken 
         var program = new HostedProgram(
             command, [.. (body.Env ?? new Dictionary<string, string>(StringComparer.Ordinal)).Select(pair => $"{pair.Key}={pair.Value}")], body.Cwd, body.User, body.Tty is { } size ? Check(size) : null);
         string tenant = Caller.Of(context).Id, id = Id(context);
-        var process = await host.StartProcessAsync(tenant, id, program, context.RequestAborted).ConfigureAwait(false);
-        bool close = !body.KeepStdin && body.Tty is null;
-        if (body.Stdin is not null || close)
+        // Not given up halfway: it would run, and nobody would know its number.
+        var process = await host.StartProcessAsync(tenant, id, program, CancellationToken.None).ConfigureAwait(false);
+        try
         {
-            byte[] input = System.Text.Encoding.UTF8.GetBytes(body.Stdin ?? "");
-            await host.WriteInputAsync(tenant, id, process.Pid, input, close, context.RequestAborted).ConfigureAwait(false);
-        }
+            bool close = !body.KeepStdin && body.Tty is null;
+            if (body.Stdin is not null || close)
+            {
+                byte[] input = System.Text.Encoding.UTF8.GetBytes(body.Stdin ?? "");
+                await host.WriteInputAsync(tenant, id, process.Pid, input, close, context.RequestAborted).ConfigureAwait(false);
+            }
 
-        context.Response.StatusCode = StatusCodes.Status201Created;
-        context.Response.Headers.Location = string.Create(CultureInfo.InvariantCulture, $"/v1/sandboxes/{id}/processes/{process.Pid}");
-        await Json.WriteAsync(context, Answer(process), Json.Contracts.ProcessAnswer).ConfigureAwait(false);
+            context.Response.StatusCode = StatusCodes.Status201Created;
+            context.Response.Headers.Location = string.Create(CultureInfo.InvariantCulture, $"/v1/sandboxes/{id}/processes/{process.Pid}");
+            await Json.WriteAsync(context, Answer(process), Json.Contracts.ProcessAnswer).ConfigureAwait(false);
+            context.RequestAborted.ThrowIfCancellationRequested();
+        }
+        catch (Exception) when (context.RequestAborted.IsCancellationRequested)
+        {
+            await host.SignalAsync(tenant, id, process.Pid, ParseSignal("KILL"), CancellationToken.None).ConfigureAwait(false);
+            throw;
+        }
     }
 
     private async Task ListAsync(HttpContext context)
@@ -151,12 +161,14 @@ internal sealed class ProcessEndpoints(ILiveSandboxHost host, CancellationToken 
             _ => throw ProblemException.BadRequest("'close' is true or false."),
         };
         if (process.ExitCode is not null) throw new ProblemException(409, "The process has ended", $"Process {process.Pid} has ended with exit code {process.ExitCode}; nobody reads its input.");
-        FileEndpoints.AllowAnySize(context);
         string tenant = Caller.Of(context).Id, id = Id(context);
-        byte[] buffer = new byte[32768];
-        int count;
-        while ((count = await context.Request.Body.ReadAsync(buffer, context.RequestAborted).ConfigureAwait(false)) > 0)
-            await host.WriteInputAsync(tenant, id, process.Pid, buffer.AsMemory(0, count), close: false, context.RequestAborted).ConfigureAwait(false);
+        await RequestBody.UseAsync(context, async body =>
+        {
+            byte[] buffer = new byte[32768];
+            int count;
+            while ((count = await body.ReadAsync(buffer, context.RequestAborted).ConfigureAwait(false)) > 0)
+                await host.WriteInputAsync(tenant, id, process.Pid, buffer.AsMemory(0, count), close: false, context.RequestAborted).ConfigureAwait(false);
+        }).ConfigureAwait(false);
         if (close) await host.WriteInputAsync(tenant, id, process.Pid, default, close: true, context.RequestAborted).ConfigureAwait(false);
         context.Response.StatusCode = StatusCodes.Status204NoContent;
     }

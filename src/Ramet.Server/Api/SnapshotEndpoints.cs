@@ -63,7 +63,6 @@ internal sealed class SnapshotEndpoints(IDurableSandboxHost host, SandboxAdmissi
         string tenant = Caller.Of(context).Id;
         string? name = SandboxSpecs.Name(context.Request.Query["name"].ToString() is { Length: > 0 } given ? given : null);
         CheckRoom(tenant);
-        FileEndpoints.AllowAnySize(context);
         // It is tried out.
         using var place = await admission.EnterAsync(tenant, 1, context.RequestAborted).ConfigureAwait(false);
         // What is known of a sandbox beside its memory did not come along: the template is the file's own.
@@ -71,8 +70,13 @@ internal sealed class SnapshotEndpoints(IDurableSandboxHost host, SandboxAdmissi
         {
             MaxCheckpoints = settings.Checkpoints, MaxCheckpointBytes = (long)settings.CheckpointMb << 20,
         };
-        var body = new LimitedStream(context.Request.Body, (long)settings.SnapshotMb << 20);
-        await WriteAsync(context, await host.ImportAsync(tenant, name, spec, (ulong)settings.MaxMemoryMb << 20, body, context.RequestAborted).ConfigureAwait(false), created: true).ConfigureAwait(false);
+        HostedSnapshot snapshot = null!;
+        await RequestBody.UseAsync(context, async body =>
+        {
+            var limited = new LimitedStream(body, (long)settings.SnapshotMb << 20);
+            snapshot = await host.ImportAsync(tenant, name, spec, (ulong)settings.MaxMemoryMb << 20, limited, context.RequestAborted).ConfigureAwait(false);
+        }).ConfigureAwait(false);
+        await WriteAsync(context, snapshot, created: true).ConfigureAwait(false);
     }
 
     private async Task ListAsync(HttpContext context)

@@ -43,7 +43,7 @@ internal static partial class Json
         }
 
         var reader = context.Request.BodyReader;
-        long limit = TakeOverLimit(context);
+        long limit = RequestBody.TakeOverLimit(context);
         if (context.Request.ContentLength > limit) throw await RefuseLargeAsync(context, limit).ConfigureAwait(false);
         while (true)
         {
@@ -71,36 +71,9 @@ internal static partial class Json
         }
     }
 
-    /// <summary>The web server would cut the connection at its limit, and most clients would see that instead of the answer. Gives the limit, which from here on is ours to keep.</summary>
-    private static long TakeOverLimit(HttpContext context)
-    {
-        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is not { IsReadOnly: false, MaxRequestBodySize: { } limit } feature) return long.MaxValue;
-        feature.MaxRequestBodySize = null;
-        return limit;
-    }
-
-    /// <summary>Reads over what is left of a body that is too large, within bounds, so that the client comes to read the answer.</summary>
     private static async Task<ProblemException> RefuseLargeAsync(HttpContext context, long limit)
     {
-        long left = Math.Max(64L << 20, limit * 4);
-        var reader = context.Request.BodyReader;
-        using var time = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
-        time.CancelAfter(TimeSpan.FromSeconds(10));
-        try
-        {
-            while (left > 0)
-            {
-                var read = await reader.ReadAsync(time.Token).ConfigureAwait(false);
-                left -= read.Buffer.Length;
-                reader.AdvanceTo(read.Buffer.End);
-                if (read.IsCompleted) break;
-            }
-        }
-        catch (OperationCanceledException) when (!context.RequestAborted.IsCancellationRequested)
-        {
-            // It sends slowly: the answer comes now, seen or not.
-        }
-
+        await RequestBody.ReadOverAsync(context, Math.Max(64L << 20, limit * 4)).ConfigureAwait(false);
         return new ProblemException(413, "Too large", $"The body is larger than {limit >> 20} MiB (limits.body_mb). Send less, or upload files to a sandbox.");
     }
 
