@@ -80,7 +80,7 @@ public sealed class FileTests(Daemon daemon)
     public async Task An_upload_larger_than_the_sandbox_says_that_memory_is_full()
     {
         await using var sandbox = await LiveSandbox.CreateAsync(daemon.Http, new { memory_mb = 64 });
-        // Little more than there is: of the rest the server takes as much as comes in some seconds, and then closes the connection.
+        // Little more than there is: of what is left after the refusal the server reads a part only, and then closes the connection.
         using var content = new StreamContent(new Zeros(70L << 20));
         using var response = await daemon.Http.PutAsync($"{sandbox.Path}/files/content?path=/tmp/big", content);
         await Http.ReadAsync(response, HttpStatusCode.InsufficientStorage);
