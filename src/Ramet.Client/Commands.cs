@@ -59,7 +59,7 @@ public sealed class Commands
 
     private async Task<CommandResult> RunAsync(string? shell, IReadOnlyList<string>? command, CommandOptions? options, Action<OutputPiece>? onOutput, CancellationToken cancellationToken)
     {
-        var process = await StartAsync(shell, command, options, cancellationToken).ConfigureAwait(false);
+        var process = await StartOrKillAsync(StartAsync(shell, command, options, CancellationToken.None), cancellationToken).ConfigureAwait(false);
         using var ended = new CancellationTokenSource();
         var late = options?.Timeout is { } time ? KillLateAsync(process, time, ended.Token) : Task.FromResult(false);
         try
@@ -75,6 +75,32 @@ public sealed class Commands
             await late.ConfigureAwait(false);
             await TryKillAsync(process).ConfigureAwait(false);
             throw;
+        }
+    }
+
+    /// <summary>The process, or cancellation: one that starts nevertheless is killed as soon as its number is known.</summary>
+    private static async Task<SandboxProcess> StartOrKillAsync(Task<SandboxProcess> starting, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await starting.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            _ = KillStartedAsync(starting);
+            throw;
+        }
+    }
+
+    private static async Task KillStartedAsync(Task<SandboxProcess> starting)
+    {
+        try
+        {
+            await TryKillAsync(await starting.ConfigureAwait(false)).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is RametException or OperationCanceledException or ObjectDisposedException)
+        {
+            // It did not start, or the client is gone, and the server ends what nobody has learnt of.
         }
     }
 

@@ -111,7 +111,7 @@ export class Commands {
   /** Runs a program to its end: a line for /bin/sh, or a list of the program and its arguments. Aborting kills it. */
   async run(command: string | string[], options: CommandOptions = {}): Promise<CommandResult> {
     const { timeoutSeconds, onStdout, onStderr, ...rest } = options;
-    const process = await this.start(command, rest);
+    const process = await this.#startOrKill(command, rest);
     const timer = timeoutSeconds === undefined ? undefined : setTimeout(() => void process.killLate(), timeoutSeconds * 1000);
     try {
       return await process.wait({ onStdout, onStderr, signal: options.signal });
@@ -123,6 +123,27 @@ export class Commands {
       throw error;
     } finally {
       clearTimeout(timer);
+    }
+  }
+
+  /** The process, or the signal's reason: one that starts nevertheless is killed as soon as its number is known. */
+  async #startOrKill(command: string | string[], options: StartOptions): Promise<Process> {
+    const { signal, ...rest } = options;
+    if (!signal) return await this.start(command, rest);
+    signal.throwIfAborted();
+    const starting = this.start(command, rest);
+    let abort = () => {};
+    const aborted = new Promise<never>((_, reject) => {
+      abort = () => reject(signal.reason);
+      signal.addEventListener("abort", abort);
+    });
+    try {
+      return await Promise.race([starting, aborted]);
+    } catch (error) {
+      if (signal.aborted) void starting.then((process) => process.kill()).catch(() => {});
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", abort);
     }
   }
 

@@ -32,6 +32,8 @@ internal sealed class EventStream
         // Proxies are not to collect it.
         context.Response.Headers["X-Accel-Buffering"] = "no";
         await context.Response.StartAsync(context.RequestAborted).ConfigureAwait(false);
+        // That it has begun is told before anything happens.
+        await context.Response.Body.FlushAsync(context.RequestAborted).ConfigureAwait(false);
         return new EventStream(context);
     }
 

@@ -89,6 +89,18 @@ class AsyncProcess:
         self._killed_late = await self.kill()
 
 
+async def _kill(starting: "asyncio.Task[AsyncProcess]") -> None:
+    """Ends a program for whose end nobody waits any more, if it starts at all."""
+
+    async def end() -> None:
+        await (await starting).kill()
+
+    try:
+        await asyncio.shield(asyncio.wait_for(end(), 5))
+    except (RametError, asyncio.TimeoutError):
+        pass
+
+
 class AsyncCommands:
     """``sb.commands``: starts programs."""
 
@@ -100,15 +112,18 @@ class AsyncCommands:
         timeout_seconds: Optional[float] = None, on_stdout: Listener = None, on_stderr: Listener = None,
     ) -> CommandResult:
         """Runs a program to its end, as :meth:`ramet.commands.Commands.run`. Cancelling it kills the program."""
-        process = await self.start(command, env=env, cwd=cwd, user=user, stdin=stdin)
+        starting = asyncio.ensure_future(self.start(command, env=env, cwd=cwd, user=user, stdin=stdin))
+        try:
+            process = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # It may start nevertheless, and nobody would know its number.
+            await _kill(starting)
+            raise
         timer = None if timeout_seconds is None else asyncio.ensure_future(process._kill_later(timeout_seconds))
         try:
             return await process._collect(on_stdout, on_stderr)
         except BaseException:
-            try:
-                await asyncio.shield(asyncio.wait_for(process.kill(), 5))
-            except (RametError, asyncio.TimeoutError):
-                pass
+            await _kill(starting)
             raise
         finally:
             if timer is not None:
