@@ -205,12 +205,15 @@ public sealed class KickTests : IDisposable
     [Fact]
     public void Disposal_ends_a_run_on_another_thread()
     {
-        _guest.Start(Spin);
+        var frame = _guest.NewFrame();
+        _guest.Map(Guest.Data, frame, Guest.ReadWrite);
+        _guest.Start([0x48, 0xFF, 0x07, 0xEB, 0xFB]); // 1: inc qword [rdi]; jmp 1b
         var cpu = _guest.Cpu;
+        cpu.Registers.Rdi = Guest.Data;
         VcpuExit exit = default;
         var thread = new Thread(() => exit = cpu.Run());
         thread.Start();
-        Thread.Sleep(20);
+        Assert.True(SpinWait.SpinUntil(() => _guest.Read64(frame) != 0, LongEnough), "the guest has not begun");
         _guest.Dispose();
         Assert.True(thread.Join(5000), "the vCPU still runs");
         Assert.Equal(VcpuExitKind.Interrupted, exit.Kind);

@@ -136,8 +136,7 @@ public class NodeRunnerTests
 
         Assert.Equal("1", Run(runner, "kept"));
         // Not of any request.
-        Assert.Null(Run(runner, "setTimeout(() => { throw new Error('three') }, 1); undefined"));
-        Thread.Sleep(100);
+        RunUntilTold(runner, tell => $"setTimeout(() => {{ {tell}; throw new Error('three') }}, 1); undefined");
         runner.Send("process.exit(7)", PythonRunner.Session);
         Assert.Equal(7, runner.Receive().ExitCode);
         var outcome = runner.Finish();
@@ -171,8 +170,7 @@ public class NodeRunnerTests
             Assert.Equal(130, exitCode);
             Assert.Equal("Interruption", details!.RootElement.GetProperty("exception").GetProperty("type").GetString());
             Assert.Equal($"{{ n: {round + 1} }}", Run(runner, "kept.n++; kept"));
-            Assert.Null(Run(runner, "setTimeout(() => { kept.later = true }, 1); undefined"));
-            Thread.Sleep(100);
+            RunUntilTold(runner, tell => $"setTimeout(() => {{ kept.later = true; {tell} }}, 1); undefined");
             Assert.Equal("true", Run(runner, "kept.later"));
             Assert.Equal("true", Run(runner, "delete kept.later"));
         }
@@ -248,8 +246,7 @@ public class NodeRunnerTests
     public void Timers_go_on_between_requests()
     {
         using var runner = Start();
-        Assert.Null(Run(runner, "var ticks = 0; setInterval(() => ticks++, 1); undefined"));
-        Thread.Sleep(200);
+        RunUntilTold(runner, tell => $"var ticks = 0; setInterval(() => {{ if (++ticks === 6) {tell} }}, 1); undefined");
         Assert.Equal("true", Run(runner, "ticks > 5"));
     }
 
@@ -284,6 +281,15 @@ public class NodeRunnerTests
     {
         Assert.SkipUnless(File.Exists(PythonRunner.Node), "node is not installed on this machine; the runner is tested in sandboxes alone");
         return new PythonRunner([PythonRunner.Node, "--no-force-async-hooks-checks"], "node/runner.js", null);
+    }
+
+    /// <summary>Runs code that has no value, and waits until what it left behind tells, with no request in between.</summary>
+    private static void RunUntilTold(PythonRunner runner, Func<string, string> code)
+    {
+        string file = Path.Combine(Path.GetTempPath(), $"ramet-{Guid.NewGuid():n}");
+        Assert.Null(Run(runner, code($"fs.writeFileSync('{file}', '')")));
+        Assert.True(SpinWait.SpinUntil(() => File.Exists(file), TimeSpan.FromMinutes(1)), "nothing was told");
+        File.Delete(file);
     }
 
     private static System.Text.Json.JsonElement Results(PythonRunner runner, string code)

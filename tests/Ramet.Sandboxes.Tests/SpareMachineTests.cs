@@ -48,6 +48,8 @@ public sealed class SpareMachineTests
     [Fact]
     public async Task They_go_with_their_engine_and_when_they_are_not_wanted_any_more()
     {
+        // Those of the tests before.
+        TestData.Engine.WaitForTeardown();
         int before = TestData.CountMachines(TestData.Descriptors());
         using (var engine = new SandboxEngine(TestData.Directory) { SpareMachineCount = 3 })
         {

@@ -414,7 +414,7 @@ CASE(setlkw_waits_and_finds_deadlocks)
         OK(fcntl(fd, F_SETLKW, &first));
     }
     CHECK_EQ(read(ready[0], &byte, 1), 1);
-    sleep_ms(30);
+    wait_until_blocked(pid);
     CHECK_ERRNO(fcntl(fd, F_SETLKW, &second), EDEADLK);
     first.l_type = F_UNLCK;
     OK(fcntl(fd, F_SETLK, &first));

@@ -787,8 +787,8 @@ CASE(names_of_anonymous_memory)
 
 CASE(huge_and_empty_mappings_are_quick)
 {
+    /* Page by page it would take minutes: the time limit of a case is enough to tell. */
     const size_t size = 64UL << 40;
-    int64_t start = now_ms();
     char *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (map == MAP_FAILED) SKIP("no mapping of this size here");
     map[0] = 1;
@@ -800,7 +800,6 @@ CASE(huge_and_empty_mappings_are_quick)
     OK(madvise(map, size, MADV_DONTNEED));
     CHECK_EQ(map[0] + map[size / 2] + map[size - 1], 0);
     OK(munmap(map, size));
-    CHECK(now_ms() - start < 5000);
 }
 
 CASE(a_private_mapping_shows_what_others_write_to_the_file_until_its_own_first_write)

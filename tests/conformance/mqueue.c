@@ -149,8 +149,8 @@ CASE(waits_end_at_their_time)
 {
     mqd_t queue = open_queue(0, 1, 16);
     char text[16];
-    struct timespec until = in_ms(60);
     int64_t start = now_ms();
+    struct timespec until = in_ms(60);
     CHECK_ERRNO(mq_timedreceive(queue, text, sizeof text, NULL, &until), ETIMEDOUT);
     CHECK(now_ms() - start >= 55);
     OK(mq_send(queue, "1", 1, 0));
@@ -168,7 +168,7 @@ static mqd_t shared_queue;
 
 static void *send_soon(void *argument)
 {
-    sleep_ms(40);
+    wait_until_blocked(getpid());
     mq_send(shared_queue, argument, 2, 3);
     return NULL;
 }
@@ -192,8 +192,9 @@ CASE(a_sender_waits_for_room)
     pid_t pid;
     char text[16];
     OK(mq_send(queue, "1", 2, 0));
+    pid_t self = getpid();
     CHILD(pid) {
-        sleep_ms(40);
+        wait_until_blocked(self);
         CHECK_EQ(mq_receive(queue, text, sizeof text, NULL), 2);
     }
     OK(mq_send(queue, "2", 2, 0));
@@ -212,7 +213,7 @@ CASE(a_handler_interrupts_a_wait)
     pid_t pid, self = getpid();
     OK(sigaction(SIGUSR1, &action, NULL));
     CHILD(pid) {
-        sleep_ms(40);
+        wait_until_blocked(self);
         kill(self, SIGUSR1);
     }
     CHECK_ERRNO(mq_receive(queue, text, sizeof text, NULL), EINTR);

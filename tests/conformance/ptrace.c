@@ -2,6 +2,7 @@
 #include "conformance.h"
 #include <pthread.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -476,9 +477,15 @@ CASE(clone_events_and_the_end_of_a_thread)
 
 CASE(attach_stops_a_running_process_and_detach_frees_it)
 {
+    volatile int *runs = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(runs != MAP_FAILED);
     pid_t pid;
-    CHILD(pid) { signal(SIGUSR1, on_signal); while (!handled) { } }
-    sleep_ms(50);
+    CHILD(pid) {
+        signal(SIGUSR1, on_signal);
+        *runs = 1;
+        while (!handled) { }
+    }
+    while (!*runs) sleep_ms(1);
     PT(PTRACE_ATTACH, pid, 0, 0);
     STOPPED(pid, SIGSTOP);
     char expected[32];
@@ -502,10 +509,10 @@ CASE(attach_interrupts_a_call_that_waits_and_it_goes_on)
     CHILD(pid) {
         char byte;
         if (read(ends[0], &byte, 1) != 1 || byte != 'x') _exit(1);
-        struct timespec time = { 0, 200000000 };
+        struct timespec time = { 2, 0 };
         if (nanosleep(&time, NULL) != 0) _exit(2);
     }
-    sleep_ms(50);
+    wait_until_blocked(pid);
     PT(PTRACE_ATTACH, pid, 0, 0);
     STOPPED(pid, SIGSTOP);
     struct user_regs_struct regs;
@@ -514,7 +521,10 @@ CASE(attach_interrupts_a_call_that_waits_and_it_goes_on)
     CHECK_EQ((long)regs.rax, -512);
     PT(PTRACE_CONT, pid, 0, 0);
     CHECK_EQ(write(ends[1], "x", 1), 1);
-    sleep_ms(50);
+    int waiting;
+    do OK(ioctl(ends[0], FIONREAD, &waiting));
+    while (waiting != 0);
+    wait_until_blocked(pid);
     OK(kill(pid, SIGSTOP));
     STOPPED(pid, SIGSTOP);
     PT(PTRACE_GETREGS, pid, 0, &regs);

@@ -106,6 +106,8 @@ CASE(sigchld_tells_of_stop_and_continue_unless_nocldstop)
     CHILD(pid) { for (;;) pause(); }
     OK(kill(pid, SIGSTOP));
     CHECK_EQ(waitpid(pid, &status, WUNTRACED), pid);
+    /* waitpid sees that it has stopped before the parent is told. */
+    while (count == 0) sleep_ms(1);
     CHECK_EQ(count, 1);
     CHECK_EQ(seen_info.si_code, CLD_STOPPED);
     CHECK_EQ(seen_info.si_status, SIGSTOP);
@@ -343,7 +345,7 @@ CASE(sigtimedwait_is_woken_by_another_process)
     sigaddset(&set, SIGUSR1);
     OK(sigprocmask(SIG_BLOCK, &set, NULL));
     pid_t parent = getpid(), pid;
-    CHILD(pid) { sleep_ms(20); OK(kill(parent, SIGUSR1)); }
+    CHILD(pid) { wait_until_blocked(parent); OK(kill(parent, SIGUSR1)); }
     struct timespec timeout = { 10, 0 };
     siginfo_t info;
     CHECK_EQ(sigtimedwait(&set, &info, &timeout), SIGUSR1);
@@ -360,7 +362,7 @@ CASE(sigtimedwait_is_interrupted_by_a_signal_outside_the_set)
     OK(sigprocmask(SIG_BLOCK, &set, NULL));
     set_handler(SIGUSR2, on_signal, SA_RESTART);
     pid_t parent = getpid(), pid;
-    CHILD(pid) { sleep_ms(30); OK(kill(parent, SIGUSR2)); }
+    CHILD(pid) { wait_until_blocked(parent); OK(kill(parent, SIGUSR2)); }
     CHECK_ERRNO(sigwaitinfo(&set, NULL), EINTR);
     CHECK_EQ(count, 1);
     CHECK_EQ(wait_for(pid), 0);
@@ -400,7 +402,7 @@ CASE(sigsuspend_waits_for_another_process)
     set_handler(SIGUSR1, on_signal, 0);
     block(SIGUSR1);
     pid_t parent = getpid(), pid;
-    CHILD(pid) { sleep_ms(20); OK(kill(parent, SIGUSR1)); }
+    CHILD(pid) { wait_until_blocked(parent); OK(kill(parent, SIGUSR1)); }
     CHECK_ERRNO(sigsuspend(&none), EINTR);
     CHECK_EQ(count, 1);
     CHECK_EQ(wait_for(pid), 0);
@@ -410,7 +412,7 @@ CASE(pause_returns_eintr_after_a_handler)
 {
     set_handler(SIGUSR1, on_signal, SA_RESTART);
     pid_t parent = getpid(), pid;
-    CHILD(pid) { sleep_ms(30); OK(kill(parent, SIGUSR1)); }
+    CHILD(pid) { wait_until_blocked(parent); OK(kill(parent, SIGUSR1)); }
     CHECK_ERRNO(pause(), EINTR);
     CHECK_EQ(count, 1);
     CHECK_EQ(wait_for(pid), 0);
@@ -423,7 +425,7 @@ CASE(read_is_interrupted_without_sa_restart)
     OK(pipe(fds));
     set_handler(SIGUSR1, on_signal, 0);
     pid_t parent = getpid(), pid;
-    CHILD(pid) { sleep_ms(30); OK(kill(parent, SIGUSR1)); }
+    CHILD(pid) { wait_until_blocked(parent); OK(kill(parent, SIGUSR1)); }
     CHECK_ERRNO(read(fds[0], &byte, 1), EINTR);
     CHECK_EQ(count, 1);
     CHECK_EQ(wait_for(pid), 0);
@@ -436,7 +438,7 @@ CASE(read_goes_on_with_sa_restart)
     OK(pipe(fds));
     set_handler(SIGUSR1, on_signal, SA_RESTART);
     pid_t parent = getpid(), pid;
-    CHILD(pid) { sleep_ms(30); OK(kill(parent, SIGUSR1)); sleep_ms(30); CHECK_EQ(write(fds[1], "r", 1), 1); }
+    CHILD(pid) { wait_until_blocked(parent); OK(kill(parent, SIGUSR1)); sleep_ms(30); CHECK_EQ(write(fds[1], "r", 1), 1); }
     CHECK_EQ(read(fds[0], &byte, 1), 1);
     CHECK_EQ(byte, 'r');
     CHECK_EQ(count, 1);
@@ -449,11 +451,11 @@ CASE(waitpid_goes_on_with_sa_restart_and_is_interrupted_without)
     int status;
     CHILD(child) { for (;;) pause(); }
     set_handler(SIGUSR1, on_signal, 0);
-    CHILD(killer) { sleep_ms(30); OK(kill(parent, SIGUSR1)); }
+    CHILD(killer) { wait_until_blocked(parent); OK(kill(parent, SIGUSR1)); }
     CHECK_ERRNO(waitpid(child, &status, 0), EINTR);
     CHECK_EQ(wait_for(killer), 0);
     set_handler(SIGUSR1, on_signal, SA_RESTART);
-    CHILD(killer) { sleep_ms(30); OK(kill(parent, SIGUSR1)); sleep_ms(30); OK(kill(child, SIGKILL)); }
+    CHILD(killer) { wait_until_blocked(parent); OK(kill(parent, SIGUSR1)); sleep_ms(30); OK(kill(child, SIGKILL)); }
     CHECK_EQ(waitpid(child, &status, 0), child);
     CHECK_EQ(count, 2);
     CHECK_EQ(wait_for(killer), 0);
@@ -463,7 +465,7 @@ CASE(poll_is_interrupted_even_with_sa_restart)
 {
     set_handler(SIGUSR1, on_signal, SA_RESTART);
     pid_t parent = getpid(), pid;
-    CHILD(pid) { sleep_ms(30); OK(kill(parent, SIGUSR1)); }
+    CHILD(pid) { wait_until_blocked(parent); OK(kill(parent, SIGUSR1)); }
     CHECK_ERRNO(poll(NULL, 0, 5000), EINTR);
     CHECK_EQ(wait_for(pid), 0);
 }
@@ -486,7 +488,7 @@ CASE(a_stop_and_continue_does_not_interrupt_a_read)
         char byte;
         CHECK_EQ(read(fds[0], &byte, 1), 1);
     }
-    sleep_ms(20);
+    wait_until_blocked(pid);
     OK(kill(pid, SIGSTOP));
     CHECK_EQ(waitpid(pid, &status, WUNTRACED), pid);
     OK(kill(pid, SIGCONT));

@@ -348,14 +348,13 @@ CASE(an_epoll_server_with_eight_clients)
     join_all(threads, 9);
 }
 
-CASE(sleeping_threads_all_wake_in_time)
+CASE(sleepers_all_wake_and_none_too_early)
 {
     pid_t pids[10];
     int64_t before = now_ms();
     for (int i = 0; i < 10; i++) CHILD(pids[i]) { sleep_ms(20 + i * 5); }
     for (int i = 0; i < 10; i++) CHECK_EQ(wait_for(pids[i]), 0);
-    int64_t took = now_ms() - before;
-    CHECK(took >= 65 && took < 3000);
+    CHECK(now_ms() - before >= 65);
 }
 
 static void *exit_randomly(void *argument)

@@ -24,7 +24,8 @@ static void handler(int signal) { (void)signal; }
 static void interrupt_after(int ms, int flags)
 {
     struct sigaction action = { .sa_handler = handler, .sa_flags = flags };
-    struct itimerspec time = { .it_value.tv_nsec = ms * 1000000L };
+    /* Again and again: the first may come before the wait. */
+    struct itimerspec time = { .it_value.tv_nsec = ms * 1000000L, .it_interval.tv_nsec = ms * 1000000L };
     timer_t timer;
     OK(sigaction(SIGALRM, &action, NULL));
     OK(timer_create(CLOCK_MONOTONIC, NULL, &timer));
@@ -294,12 +295,12 @@ CASE(a_message_is_waited_for)
 {
     struct message message;
     int id = OK(msgget(IPC_PRIVATE, 0600));
-    pid_t pid;
-    CHILD(pid) { sleep_ms(30); OK(send_message(id, 7, "late", 0)); }
+    pid_t pid, parent = getpid();
+    CHILD(pid) { wait_until_blocked(parent); OK(send_message(id, 7, "late", 0)); }
     CHECK_EQ(msgrcv(id, &message, 64, 7, 0), 4);
     CHECK_EQ(wait_for(pid), 0);
     CHILD(pid) { CHECK_ERRNO(msgrcv(id, &message, 64, 0, 0), EIDRM); }
-    sleep_ms(30);
+    wait_until_blocked(pid);
     OK(msgctl(id, IPC_RMID, NULL));
     CHECK_EQ(wait_for(pid), 0);
 }
@@ -321,7 +322,7 @@ CASE(a_full_queue)
     CHECK_EQ(status.msg_lspid, getpid());
     pid_t pid;
     CHILD(pid) { OK(msgsnd(id, &large, 10, 0)); }
-    sleep_ms(30);
+    wait_until_blocked(pid);
     CHECK_EQ(msgrcv(id, &large, 8192, 0, 0), 8192);
     CHECK_EQ(wait_for(pid), 0);
     CHECK_ERRNO(msgsnd(id, &large, 9000, 0), EINVAL);

@@ -164,8 +164,8 @@ CASE(trylock_of_a_held_mutex_is_ebusy)
 static void *timed_lock(void *argument)
 {
     (void)argument;
-    struct timespec deadline = in_ms(CLOCK_REALTIME, 30);
     int64_t before = now_ms();
+    struct timespec deadline = in_ms(CLOCK_REALTIME, 30);
     int code = pthread_mutex_timedlock(&mutex, &deadline);
     return (void *)(intptr_t)(now_ms() - before < 28 ? 1000 : code);
 }

@@ -1,11 +1,12 @@
 # image: shell
 # Job control: background jobs, %-names, fg, bg, stopped jobs, wait, process groups of their own.
 set -m
-sleep 1.6 & first=$!
+sleep 60 & first=$!
 sleep 0.8 & second=$!
 jobs -p | wc -l
 wait %2; echo "second: $?"
 kill -0 $first && echo "first runs"
+kill $first
 wait; echo "all: $?"
 sleep 30 & pid=$!
 group=$(ps -o pgid= -p $pid | tr -d ' ')
@@ -15,8 +16,8 @@ jobs %+ | sed 's/^.*Stopped.*sleep 30.*$/stopped: sleep 30/'
 bg %+ > /dev/null; sleep 0.1; jobs -r | grep -c sleep
 kill %+; wait $pid 2> /dev/null; echo "killed: $?"
 (exit 9) & wait $!; echo "exit code: $?"
-(sleep 0.2; exit 4) & (sleep 0.05; exit 5) & wait -n; echo "the quicker one: $?"; wait
-(sleep 0.1; echo "to the foreground") & fg %+ > /dev/null; echo "fg: $?"
+(sleep 60; exit 4) & slow=$!; (exit 5) & wait -n; echo "the quicker one: $?"; kill -- -$slow; wait
+(kill -STOP $BASHPID; echo "to the foreground") & until [ -n "$(jobs -s)" ]; do sleep 0.02; done; fg %+ > /dev/null; echo "fg: $?"
 sleep 30 & disown; kill $!; echo "disowned: $(jobs | wc -l)"
 timeout 0.2 sleep 10; echo "timeout: $?"
 exit 7

@@ -21,7 +21,7 @@ exec 3<> both; echo one >&3; echo two >&3; exec 3>&-; cat both
 { echo out; echo err >&2; } 2>&1 >/dev/null | sed 's/^/through the pipe: /'
 mkfifo named; (echo through a fifo > named) & cat named; wait
 read -r -t 0.1 nothing < <(sleep 0.5); echo "read -t: $((($? > 128)))"
-head -c 3000000 /dev/zero | tee >(wc -c > counted) | wc -c; sleep 0.3; cat counted
+head -c 3000000 /dev/zero | tee >(wc -c > counted) | wc -c; while [ ! -s counted ]; do sleep 0.02; done; cat counted
 seq 2000 | while read -r x; do [ "$x" = 2000 ] && echo "last: $x"; done
 set -C; echo a > fresh; echo b > fresh || echo "noclobber: $?"
 [[ foobar =~ ^foo(b.r)$ ]] && echo "${BASH_REMATCH[1]}"

@@ -7,8 +7,8 @@ trap '' INT; bash -c 'kill -INT $$; echo "INT stays ignored in a child"'; trap -
 bash -c 'kill -INT $$; echo "not here"'; echo "by SIGINT: $?"
 set -o errtrace; trap 'echo "ERR $?"' ERR; false; (exit 4); trap - ERR
 bash -c 'trap "echo its exit" EXIT; exit 6'; echo "code: $?"
-bash -c 'trap "echo caught; exit 0" TERM; sleep 1 & wait' & child=$!
-sleep 0.3; kill -TERM $child; wait $child; echo "wait is interrupted: $?"; 
+mkfifo ready; bash -c 'trap "echo caught; kill \$!; exit 0" TERM; sleep 60 & echo > ready; wait' & child=$!
+read -r < ready; kill -TERM $child; wait $child; echo "wait is interrupted: $?"; 
 trap 'count=$((count + 1))' USR2; for i in 1 2 3; do kill -USR2 $$; done; echo "count: $count"
 trap 'echo "a child ended"' CHLD; set -m; sleep 0.05 & wait; trap - CHLD; set +m
 sleep 0.5 & trap 'echo "USR1 during wait"' USR1; (sleep 0.1; kill -USR1 $$) & wait $!; wait

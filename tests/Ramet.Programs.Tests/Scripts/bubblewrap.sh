@@ -9,7 +9,7 @@ bwrap --unshare-user-try --unshare-cgroup-try --ro-bind / / echo "those that the
 for kind in user pid net ipc; do bwrap --unshare-$kind --ro-bind / / true 2> err; echo "$kind: $? $(wc -l < err)"; unshare --$kind true 2> err; echo "$(cat err)"; done
 unshare --mount sh -c 'mount -t tmpfs none /mnt && touch /mnt/here && ls /mnt'; ls /mnt | wc -l
 readlink /proc/self/ns/mnt | tr -d 0-9; [ "$(readlink /proc/self/ns/mnt)" != "$(unshare -m readlink /proc/self/ns/mnt)" ] && echo "another one"
-unshare --uts sh -c 'hostname inner; sleep 0.5' & sleep 0.2; nsenter --uts=/proc/$(pgrep -n sleep)/ns/uts true 2> /dev/null; echo "$?"; wait
+unshare --uts sh -c 'hostname inner; exec sleep 100' & box=$!; until [ "$(cat /proc/$box/comm)" = sleep ]; do sleep 0.02; done; nsenter --uts=/proc/$box/ns/uts true 2> /dev/null; echo "$?"; kill $box; wait
 #> touch: cannot touch '/etc/x': Read-only file system
 #> inside
 #> /dev/null

@@ -17,7 +17,7 @@ int main(void)
         struct point p = { i, 10 };
         int r = work(p);
         if (counter > 1000000) { printf("counter %d\n", r); return 3; }
-        usleep(1000);
+        usleep(access("slow", F_OK) ? 1000 : 100000);
     }
 }
 X
@@ -47,11 +47,11 @@ debug() { gdb -q -nx -batch -ex 'set debuginfod enabled off' -ex 'set pagination
 echo '- run'
 debug -ex 'break work' -ex run -ex 'print p' -ex next -ex 'print counter' -ex finish -ex 'set var counter = 999995' -ex delete -ex continue ./t | grep -o '^\$.*\|Value returned.*\|counter [0-9][0-9]*\|exited with code.*'
 echo '- attach'
-./t > out & pid=$!
-sleep 0.3
+touch slow; ./t > out & pid=$!
+until [ "$(readlink /proc/$pid/exe)" = "$PWD/t" ]; do sleep 0.02; done
 grep -c "^TracerPid:	0$" /proc/$pid/status
 debug -p $pid -ex 'break work' -ex continue -ex bt -ex 'print counter > 0' -ex 'stepi' -ex 'print $rip > 0' -ex 'call (int)getpid() > 0' -ex 'set var counter = 5000000' -ex delete -ex detach | grep -o '^#. .*\|^\$.*' | sed 's/0x[0-9a-f]*/ADDRESS/'
-wait $pid; echo "ended $?"; grep -c 'counter 50' out
+wait $pid; echo "ended $?"; rm slow; grep -c 'counter 50' out
 echo '- threads'
 debug -ex 'break in_thread if number == 2' -ex run -ex 'print number' -ex 'info threads' -ex 'handle SIGUSR1 stop print pass' -ex continue -ex continue ./threads | grep -o '^\$.*\|received signal.*\|handled .*\|exited normally' ; echo '- fault'
 debug -ex run -ex 'print p' -ex 'print $_siginfo.si_signo' -ex 'print $_siginfo._sifields._sigfault.si_addr' -ex 'info proc' -ex kill ./faulty | sed "s#^exe = '.*/#exe = '#" | grep -o '^\$.*\|received signal.*\|^exe = .*'

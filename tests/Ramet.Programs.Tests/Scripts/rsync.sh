@@ -17,7 +17,7 @@ pid file = $PWD/rsyncd.pid
 [data]
 path = $PWD/from
 X
-rsync --daemon --config=rsyncd.conf; for i in $(seq 50); do [ -s rsyncd.pid ] && break; sleep 0.05; done
+rsync --daemon --config=rsyncd.conf; for i in $(seq 100); do (exec 3<> /dev/tcp/127.0.0.1/18730) 2> /dev/null && break; sleep 0.05; done
 rsync rsync://127.0.0.1:18730/; rsync -az rsync://127.0.0.1:18730/data/ fetched/; diff -r from fetched && echo "fetched"
 rsync -a rsync://127.0.0.1:18730/nothing x 2>&1 | head -1
 kill $(cat rsyncd.pid)

@@ -14,7 +14,7 @@ strace -o log -e trace=none -e signal=USR1,TERM bash -c 'trap "echo trapped" USR
 echo '- attach'
 sleep 100 & pid=$!
 strace -p $pid -o log 2> /dev/null & tracer=$!
-sleep 0.5; kill $pid; wait $pid; echo "code: $?"; wait $tracer; grep -c 'SIGTERM' log; tail -n 1 log
+until grep -q 'TracerPid:[[:space:]]*[1-9]' /proc/$pid/status; do sleep 0.02; done; kill $pid; wait $pid; echo "code: $?"; wait $tracer; grep -c 'SIGTERM' log; tail -n 1 log
 echo '- inject'
 strace -o log -e inject=getcwd:error=EPERM python3 -c '
 import os

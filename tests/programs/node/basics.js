@@ -38,7 +38,7 @@ async function main() {
   const began = performance.now();
   await new Promise((resolve) => setTimeout(resolve, 50));
   const waited = performance.now() - began;
-  assert(waited >= 49 && waited < 2000, `waited ${waited} ms`);
+  assert(waited >= 49, `waited ${waited} ms`);
   assert(os.cpus().length >= 1 && os.totalmem() > 1e8 && os.hostname().length > 0);
   assert.strictEqual(os.userInfo().username, 'root');
   console.log('basics ok');
