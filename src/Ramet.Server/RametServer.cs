@@ -137,11 +137,11 @@ public static class RametServer
         app.Use(next => context => gatekeeper.InvokeAsync(context, next));
         var executor = new Executor(host, gate, metrics, settings);
         new ExecEndpoints(executor, settings).Map(app);
-        var admission = new SandboxAdmission(host, settings);
+        var admission = new Admission(host, settings);
         new SandboxEndpoints(host, admission, executor, settings).Map(app);
         new PointEndpoints(host, admission).Map(app);
         new SnapshotEndpoints(host, admission, executor, settings).Map(app);
-        new TemplateEndpoints(host, settings).Map(app);
+        new TemplateEndpoints(host, admission).Map(app);
         new ProcessEndpoints(host, app.Lifetime.ApplicationStopping).Map(app);
         new FileEndpoints(host, app.Lifetime.ApplicationStopping).Map(app);
         new ServerEndpoints(host, metrics, app.Lifetime).Map(app);

@@ -3,6 +3,9 @@ namespace Ramet.Sandboxes.Hosting;
 /// <summary>A host whose sandboxes can be written down as bytes and made again from them: what <see cref="DurableSandboxHost"/> keeps them with.</summary>
 public interface ICapturingSandboxHost : ISandboxHost
 {
+    /// <summary>Whether there is such a sandbox, as far as is known here, without asking whoever runs it.</summary>
+    bool Knows(string tenant, string id);
+
     /// <summary>A sandbox at this moment, or at one of its checkpoints.</summary>
     /// <param name="tenant">Whose it is.</param>
     /// <param name="id">The sandbox.</param>

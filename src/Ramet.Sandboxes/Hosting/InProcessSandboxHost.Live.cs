@@ -294,6 +294,16 @@ public sealed partial class InProcessSandboxHost
         return sandbox;
     }
 
+    /// <inheritdoc/>
+    public SandboxCounts Count(string tenant)
+    {
+        var running = _live.Values.Where(sandbox => !sandbox.Ended.IsCompleted).ToList();
+        return new SandboxCounts(running.Count, running.Count(sandbox => sandbox.Tenant == tenant), 0);
+    }
+
+    /// <inheritdoc/>
+    public bool Knows(string tenant, string id) => _live.TryGetValue(id, out var sandbox) && sandbox.Tenant == tenant && !sandbox.Ended.IsCompleted;
+
     private LiveSandbox Find(string tenant, string id)
     {
         if (!_live.TryGetValue(id, out var sandbox) || sandbox.Tenant != tenant) throw new SandboxGoneException(id, _reasons.Find(tenant, id));

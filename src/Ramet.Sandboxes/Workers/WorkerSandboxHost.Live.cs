@@ -50,6 +50,16 @@ public sealed partial class WorkerSandboxHost
     }
 
     /// <inheritdoc/>
+    public SandboxCounts Count(string tenant)
+    {
+        var places = _sandboxes.Values;
+        return new SandboxCounts(places.Count, places.Count(place => place.Tenant == tenant), 0);
+    }
+
+    /// <inheritdoc/>
+    public bool Knows(string tenant, string id) => _sandboxes.TryGetValue(id, out var place) && place.Tenant == tenant;
+
+    /// <inheritdoc/>
     public async Task<HostedSandbox> GetAsync(string tenant, string id, CancellationToken cancellationToken)
     {
         var worker = Find(tenant, id);
