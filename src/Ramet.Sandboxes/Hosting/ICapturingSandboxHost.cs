@@ -41,6 +41,9 @@ public interface ICapturingSandboxHost : ISandboxHost
     /// <summary>Takes over a template that is a tenant's own, by its manifest's name.</summary>
     void AddTemplate(string tenant, Template template);
 
+    /// <summary>Lets go of a template that was added: nothing lies over it any more.</summary>
+    void RemoveTemplate(string tenant, string name);
+
     /// <summary>Notes something in its history.</summary>
     Task NoteAsync(string tenant, string id, string what, string text, CancellationToken cancellationToken);
 }

@@ -254,7 +254,7 @@ public sealed partial class InProcessSandboxHost
     };
 
     private static HostedProcess Describe(LiveProcess process) =>
-        new(process.Pid, process.Program.Command, process.Started, process.Program.Terminal is not null, process.ExitCode);
+        new(process.Pid, process.Description, process.Started, process.Program.Terminal is not null, process.ExitCode);
 
     private static HostedFileInfo Describe(HostFileInfo file) => new(
         file.Path,
