@@ -137,9 +137,9 @@ public sealed partial class DurableSandboxHost : IDurableSandboxHost
             {
                 await PauseHeldAsync(use, id, automatic: true, CancellationToken.None).ConfigureAwait(false);
             }
-            catch (SandboxException)
+            catch (Exception e) when (e is SandboxException or Host.HostException or IOException or UnauthorizedAccessException or InvalidOperationException)
             {
-                // It has ended meanwhile, or there is no room: it is tried again after as long.
+                // It has ended meanwhile, or there is no room, or its worker has failed at it: it is tried again after as long, and others are paused in any case.
             }
             finally
             {

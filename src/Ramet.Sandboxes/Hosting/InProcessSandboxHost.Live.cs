@@ -22,6 +22,9 @@ public sealed partial class InProcessSandboxHost
             ImageLayer image;
             try
             {
+                // What requests name is not built for them: that takes the server's network, disk and minutes.
+                if (!_engine.Images.Exists(name) && Images.BuiltInSpecs.Names.Contains(name, StringComparer.Ordinal))
+                    throw new SandboxException($"'image': image '{name}' is not on the server's disk yet. Whoever runs the server builds it with: ramet run --image {name} -- true");
                 image = await _engine.OpenImageAsync(name, _progress, cancellationToken).ConfigureAwait(false);
             }
             catch (Exception exception) when (exception is Images.ImageException or Images.ImageSpecException)
