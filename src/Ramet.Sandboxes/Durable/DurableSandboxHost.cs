@@ -81,6 +81,7 @@ public sealed partial class DurableSandboxHost : IDurableSandboxHost
             await PauseIdleAsync(pair.Value, pair.Key, idleFor: null).ConfigureAwait(false);
         }).ConfigureAwait(false);
         await _inner.DisposeAsync().ConfigureAwait(false);
+        foreach (var archive in (SandboxArchive[])[_paused, _snapshots, _templates]) archive.Dispose();
     }
 
     /// <summary>Has a sandbox run for as long as it is used.</summary>
@@ -94,8 +95,8 @@ public sealed partial class DurableSandboxHost : IDurableSandboxHost
         {
             if (use.Paused is { } record)
             {
-                if (!record.IsAutomatic) throw new SandboxConflictException($"The sandbox is paused. Resume it first: POST /v1/sandboxes/{id}/resume");
-                await ResumeHeldAsync(use, id, cancellationToken).ConfigureAwait(false);
+                if (!record.IsAutomatic) throw NotResumed(id);
+                await ResumeHeldAsync(use, id, isAskedFor: false, cancellationToken).ConfigureAwait(false);
             }
 
             return new Held(use.TryEnter() ? use : null);
@@ -136,7 +137,7 @@ public sealed partial class DurableSandboxHost : IDurableSandboxHost
             {
                 await PauseHeldAsync(use, id, automatic: true, CancellationToken.None).ConfigureAwait(false);
             }
-            catch (SandboxException)
+            catch (Exception exception) when (exception is SandboxException or IOException or Host.HostException)
             {
                 // It has ended meanwhile, or there is no room: it is tried again after as long.
             }
@@ -158,18 +159,23 @@ public sealed partial class DurableSandboxHost : IDurableSandboxHost
         {
             var candidates = _uses.ToArray();
             var living = (await _inner.ListAsync(null, CancellationToken.None).ConfigureAwait(false)).Select(sandbox => sandbox.Id).ToHashSet(StringComparer.Ordinal);
+            var oldest = TimeProvider.System.GetUtcNow() - _pausedLifetime;
             foreach (var (id, use) in candidates)
             {
-                if (use.Paused is { } record)
-                {
-                    if (record.Archived + _pausedLifetime < TimeProvider.System.GetUtcNow() && _paused.Remove(record.Tenant, id)) _uses.TryRemove(id, out _);
-                }
-                else if (!living.Contains(id) && await use.Gate.WaitAsync(0).ConfigureAwait(false))
+                bool isOld = use.Paused is { } paused && paused.Archived < oldest;
+                if ((isOld || (use.Paused is null && !living.Contains(id))) && await use.Gate.WaitAsync(0).ConfigureAwait(false))
                 {
                     try
                     {
+                        if (use.Paused is { } record)
+                        {
+                            use.Paused = record.Archived < oldest ? _paused.RemoveIfOlder(record.Tenant, id, oldest) : record;
+                            if (use.Paused is null) _uses.TryRemove(id, out _);
+                            continue;
+                        }
+
                         // It may have been paused when that was listed, and run again.
-                        if (use.Paused is null && !await LivesAsync(use.Tenant, id).ConfigureAwait(false)) _uses.TryRemove(id, out _);
+                        if (!await LivesAsync(use.Tenant, id).ConfigureAwait(false)) _uses.TryRemove(id, out _);
                     }
                     finally
                     {
