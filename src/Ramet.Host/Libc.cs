@@ -8,7 +8,7 @@ namespace Ramet.Host;
 /// </summary>
 internal static partial class Libc
 {
-    internal const int EINTR = 4, EAGAIN = 11, ENOENT = 2, EACCES = 13, EPERM = 1, EINVAL = 22, ENODEV = 19, ENXIO = 6, ESRCH = 3;
+    internal const int EINTR = 4, EAGAIN = 11, ENOENT = 2, EACCES = 13, EPERM = 1, EINVAL = 22, ENODEV = 19, ENXIO = 6, ESRCH = 3, ENOSYS = 38;
 
     internal const int O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_CREAT = 0x40, O_EXCL = 0x80, O_TRUNC = 0x200, O_APPEND = 0x400, O_CLOEXEC = 0x80000;
 
@@ -103,7 +103,11 @@ internal static partial class Libc
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     internal static partial nint Syscall(nint number, nint a, nint b, nint c);
 
-    internal const nint SYS_gettid = 186, SYS_tgkill = 234;
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial nint Syscall(nint number, nint a, string b, nint c, string d, nint e);
+
+    internal const nint SYS_gettid = 186, SYS_tgkill = 234, SYS_renameat2 = 316;
+    internal const nint AT_FDCWD = -100, RENAME_EXCHANGE = 2;
 }
 
 /// <summary>struct timespec on x86-64.</summary>

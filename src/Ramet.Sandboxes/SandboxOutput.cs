@@ -10,6 +10,9 @@ internal sealed class SandboxOutput(long limit, IOutputReceiver? receiver, Actio
 {
     private const int QueueLimit = 1 << 20;
 
+    /// <summary>What a piece takes beside its bytes, about: many small ones are not to take many times the limit.</summary>
+    private const int PieceCost = 64;
+
     private readonly Lock _lock = new();
     private readonly MemoryStream[] _streams = [new(), new()];
     private readonly Queue<(int Stream, byte[] Bytes)> _queue = new();
@@ -79,7 +82,7 @@ internal sealed class SandboxOutput(long limit, IOutputReceiver? receiver, Actio
         }
 
         _queue.Enqueue((stream, bytes.ToArray()));
-        _queued += bytes.Length;
+        _queued += bytes.Length + PieceCost;
         if (_writing) return;
         _writing = true;
         _idle.Reset();
@@ -114,7 +117,7 @@ internal sealed class SandboxOutput(long limit, IOutputReceiver? receiver, Actio
                 }
             }
 
-            WakeWriters(next.Bytes.Length);
+            WakeWriters(next.Bytes.Length + PieceCost);
         }
     }
 

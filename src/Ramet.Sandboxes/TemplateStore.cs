@@ -13,7 +13,7 @@ namespace Ramet.Sandboxes;
 
 /// <summary>
 /// Templates on disk, under DATA/templates/NAME: memory and state in one checksummed file, and a manifest. A build happens in a directory of its own and is moved
-/// into place when it is complete and durable, so what is there is whole or absent.
+/// into place when it is complete and durable, so what is there is whole or absent; one that is replaced is there until the new one is.
 /// </summary>
 public sealed class TemplateStore
 {
@@ -35,6 +35,7 @@ public sealed class TemplateStore
     public IReadOnlyList<TemplateManifest> List()
     {
         if (!Directory.Exists(_directory)) return [];
+        foreach (string path in WholeDirectory.ListHalfReplaced(_directory)) TryRecover(Path.GetFileName(path));
         var found = new List<TemplateManifest>();
         foreach (string path in Directory.EnumerateDirectories(_directory).Order(StringComparer.Ordinal))
         {
@@ -156,12 +157,12 @@ public sealed class TemplateStore
     {
         Directory.CreateDirectory(_directory);
         using var held = await FileLock.AcquireAsync(
-            Path.Combine(_directory, ".lock-" + name), () => progress?.Report(new BuildStep(BuildStage.Waiting, $"Waiting for another build of template '{name}'")), cancellationToken)
+            LockFile(name), () => progress?.Report(new BuildStep(BuildStage.Waiting, $"Waiting for another build of template '{name}'")), cancellationToken)
             .ConfigureAwait(false);
         Sweep(name);
         if (!always && TryLoad(name, recipe) is { } made) return made;
         progress?.Report(new BuildStep(BuildStage.Waiting, $"Building template '{name}'"));
-        string temporary = Path.Combine(_directory, $".tmp-{name}-{Guid.NewGuid():n}");
+        string temporary = WholeDirectory.NewTemporary(DirectoryOf(name));
         try
         {
             Directory.CreateDirectory(temporary);
@@ -184,8 +185,7 @@ public sealed class TemplateStore
             await File.WriteAllBytesAsync(
                 Path.Combine(temporary, ManifestName), JsonSerializer.SerializeToUtf8Bytes(manifest, TemplateJson.Default.TemplateManifest), cancellationToken).ConfigureAwait(false);
             cancellationToken.ThrowIfCancellationRequested();
-            Discard(name);
-            Directory.Move(temporary, DirectoryOf(name));
+            WholeDirectory.Replace(temporary, DirectoryOf(name));
             return Loaded(new Template(manifest, built.Memory, built.State, recipe.Image));
         }
         catch (IOException exception)
@@ -199,6 +199,7 @@ public sealed class TemplateStore
         }
         finally
         {
+            // What is half made, or what it has replaced.
             if (Directory.Exists(temporary)) Directory.Delete(temporary, recursive: true);
         }
     }
@@ -238,9 +239,9 @@ public sealed class TemplateStore
         {
             if (!IsValidName(name)) return null;
             string path = Path.Combine(DirectoryOf(name), ManifestName);
-            return File.Exists(path) ? TemplateManifestReader.Read(File.ReadAllBytes(path)) : null;
+            return File.Exists(path) || TryRecover(name) ? TemplateManifestReader.Read(File.ReadAllBytes(path)) : null;
         }
-        catch (Exception exception) when (exception is JsonException or IOException)
+        catch (Exception exception) when (exception is JsonException or IOException or UnauthorizedAccessException)
         {
             return null;
         }
@@ -291,10 +292,12 @@ public sealed class TemplateStore
 
     private string DirectoryOf(string name) => Path.Combine(_directory, name);
 
+    private string LockFile(string name) => Path.Combine(_directory, ".lock-" + name);
+
     private void Discard(string name)
     {
         if (!Directory.Exists(DirectoryOf(name))) return;
-        string grave = Path.Combine(_directory, $".tmp-{name}-{Guid.NewGuid():n}");
+        string grave = WholeDirectory.NewTemporary(DirectoryOf(name));
         Directory.Move(DirectoryOf(name), grave);
         Directory.Delete(grave, recursive: true);
     }
@@ -302,6 +305,26 @@ public sealed class TemplateStore
     /// <summary>Removes what killed builds of this name left (its lock is held).</summary>
     private void Sweep(string name)
     {
-        foreach (string path in Directory.EnumerateDirectories(_directory, $".tmp-{name}-*")) Directory.Delete(path, recursive: true);
+        WholeDirectory.Recover(DirectoryOf(name));
+        foreach (string path in Directory.EnumerateDirectories(_directory, $".tmp-{name}-*"))
+        {
+            if (WholeDirectory.NameOfTemporary(path) == name) Directory.Delete(path, recursive: true);
+        }
+    }
+
+    /// <summary>Puts a template back that a killed process was about to replace. True: it is there.</summary>
+    private bool TryRecover(string name)
+    {
+        string path = DirectoryOf(name);
+        if (!IsValidName(name) || Directory.Exists(path) || !WholeDirectory.ListHalfReplaced(_directory).Contains(path, StringComparer.Ordinal)) return false;
+        try
+        {
+            using var held = FileLock.TryAcquire(LockFile(name));
+            return held is not null && WholeDirectory.Recover(path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
     }
 }

@@ -340,6 +340,21 @@ public sealed class ImageStoreTests(SharedStore shared)
     }
 
     [Fact]
+    public async Task An_image_that_a_killed_process_was_about_to_replace_is_found_again()
+    {
+        string id;
+        using (var image = await _store.BuildAsync(SharedStore.Tiny("replaced"))) id = image.Id;
+        var old = Path.Combine(shared.DataDirectory, "images", $".old-replaced-{Guid.NewGuid():n}");
+        Directory.Move(_store.DirectoryOf("replaced"), old);
+        Assert.Contains("replaced", _store.List());
+        Directory.Move(_store.DirectoryOf("replaced"), old);
+        using (FileLock.TryAcquire(Path.Combine(shared.DataDirectory, "images", ".lock-replaced"))) Assert.False(_store.Exists("replaced"));
+        using var found = await _store.EnsureAsync("replaced");
+        Assert.Equal(id, found.Id);
+        Assert.False(Directory.Exists(old));
+    }
+
+    [Fact]
     public async Task Names_are_checked_before_anything_happens()
     {
         var e = await Assert.ThrowsAsync<ImageNotFoundException>(() => _store.EnsureAsync("pythno"));

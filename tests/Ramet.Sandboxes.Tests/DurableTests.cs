@@ -59,9 +59,10 @@ public sealed class DurableTests
             await host.PauseAsync(Tenant, id, None);
         }
 
-        // As a process leaves it that is killed while it resumes one and pauses another: no process has this number.
-        Directory.Move(Path.Combine(directory, id), Path.Combine(directory, $".taken-4194305-{id}"));
-        string unfinished = Path.Combine(directory, ".tmp-4194305-x");
+        // As a process leaves it that is killed while it resumes one and pauses another: nobody holds its lock.
+        string dead = Guid.NewGuid().ToString("n");
+        Directory.Move(Path.Combine(directory, id), Path.Combine(directory, $".taken-{dead}-{id}"));
+        string unfinished = Path.Combine(directory, $".tmp-{dead}-{Guid.NewGuid():n}");
         Directory.CreateDirectory(unfinished);
         await using (var host = await OpenAsync())
         {
@@ -83,6 +84,29 @@ public sealed class DurableTests
             Assert.True((await host.GetAsync(Tenant, id, None)).IsPaused);
             await host.DeleteAsync(Tenant, id, None);
         }
+    }
+
+    [Fact]
+    public async Task A_sandbox_that_another_server_has_used_since_is_resumed_as_that_one_left_it()
+    {
+        await using var first = await OpenAsync();
+        string id = (await first.CreateAsync(Tenant, Spec(), None)).Id;
+        await RunAsync(first, id, "x = 1");
+        await first.PauseAsync(Tenant, id, None);
+        await using var second = await OpenAsync();
+        await first.ResumeAsync(Tenant, id, None);
+        await RunAsync(first, id, "x = 2");
+        await first.CheckpointAsync(Tenant, id, "later", None);
+        await first.UpdateAsync(Tenant, id, null, new Dictionary<string, string>(StringComparer.Ordinal) { ["by"] = "first" }, None);
+        await first.PauseAsync(Tenant, id, None);
+        var resumed = await second.ResumeAsync(Tenant, id, None);
+        Assert.Equal("first", resumed.Metadata["by"]);
+        Assert.Equal("2", await RunAsync(second, id, "print(x)"));
+        Assert.Equal("later", Assert.Single(await second.ListCheckpointsAsync(Tenant, id, None)).Name);
+        // The other has it, so this one has it no more.
+        await Assert.ThrowsAsync<SandboxGoneException>(() => first.UpdateAsync(Tenant, id, TimeSpan.FromMinutes(1), null, None));
+        await Assert.ThrowsAsync<SandboxGoneException>(() => first.GetAsync(Tenant, id, None));
+        await second.DeleteAsync(Tenant, id, None);
     }
 
     private static HostedSandboxSpec Spec() => new("python", 256UL << 20, TimeSpan.FromMinutes(5), new Dictionary<string, string>(StringComparer.Ordinal));

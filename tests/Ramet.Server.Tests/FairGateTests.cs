@@ -39,6 +39,37 @@ public sealed class FairGateTests(Daemon daemon)
     }
 
     [Fact]
+    public async Task Requests_that_were_given_up_earn_their_sender_no_more_turns()
+    {
+        var gate = new FairGate(1, 100, s_long);
+        await gate.EnterAsync("a", default);
+        for (int i = 0; i < 10; i++)
+        {
+            using var gone = new CancellationTokenSource();
+            var aborted = gate.EnterAsync("a", gone.Token).AsTask();
+            await gone.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => aborted);
+        }
+
+        string[] tenants = ["a", "a", "a", "a", "b", "b", "b", "b"];
+        var waiting = tenants.Select(tenant => (Tenant: tenant, Turn: gate.EnterAsync(tenant, default).AsTask())).ToList();
+        var order = new List<string>();
+        while (waiting.Count > 0)
+        {
+            gate.Leave();
+            var next = await Task.WhenAny(waiting.Select(one => one.Turn)).WaitAsync(s_long);
+            var (tenant, turn) = waiting.Single(one => one.Turn == next);
+            Assert.Equal(GateRefusal.None, await turn);
+            order.Add(tenant);
+            waiting.Remove((tenant, turn));
+        }
+
+        Assert.Equal(["a", "b", "a", "b", "a", "b", "a", "b"], order);
+        gate.Leave();
+        Assert.Equal((0, 0), (gate.Running, gate.Waiting));
+    }
+
+    [Fact]
     public async Task Beyond_the_queue_and_beyond_the_time_requests_are_refused()
     {
         var full = new FairGate(1, 1, s_long);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -93,6 +94,43 @@ public sealed class PauseTests(Daemon daemon)
     }
 
     [Fact]
+    public async Task A_full_disk_is_507_names_no_path_and_changes_nothing()
+    {
+        using var data = new OwnData();
+        string directory = Directory.CreateDirectory(Path.Combine(data.Path, "sandboxes")).FullName;
+        if (Run("mount", "-t", "tmpfs", "-o", "size=256m", "none", directory) != 0) Assert.Skip("A small file system cannot be mounted here.");
+        try
+        {
+            using var server = new RunningServer(["--listen", "127.0.0.1:0"], new Dictionary<string, string?>(daemon.Settings) { ["RAMET_DATA_DIR"] = data.Path });
+            using var client = server.CreateClient(daemon.Key);
+            var paused = await LiveSandbox.CreateAsync(client, new { metadata = new { a = "before" } });
+            await client.PostAsync($"{paused.Path}/pause", "{}");
+            await using var other = await LiveSandbox.CreateAsync(client);
+            await other.RunAsync("x = 3");
+            Fill(Path.Combine(directory, "filler"));
+
+            var refused = await client.PostAsync($"{other.Path}/pause", "{}", HttpStatusCode.InsufficientStorage);
+            Assert.Contains("disk is full", (string?)refused["detail"], StringComparison.Ordinal);
+            Assert.DoesNotContain(data.Path, refused.ToJsonString(), StringComparison.Ordinal);
+            Assert.Equal("3", (string?)(await other.RunAsync("x"))["value"]);
+
+            using (var patch = await client.PatchAsync(paused.Path, Http.Body("""{"metadata":{"a":"after"}}""")))
+                Assert.DoesNotContain(data.Path, (await Http.ReadAsync(patch, HttpStatusCode.InsufficientStorage)).ToJsonString(), StringComparison.Ordinal);
+            Assert.Equal("before", (string?)JsonNode.Parse(await client.GetStringAsync(paused.Path))!["metadata"]!["a"]);
+
+            // Where and why is in the log. To remove one needs no room.
+            Assert.Contains("ENOSPC", server.Log, StringComparison.Ordinal);
+            await paused.DisposeAsync();
+            File.Delete(Path.Combine(directory, "filler"));
+            Assert.Equal("paused", (string?)(await client.PostAsync($"{other.Path}/pause", "{}"))["state"]);
+        }
+        finally
+        {
+            Assert.Equal(0, Run("umount", directory));
+        }
+    }
+
+    [Fact]
     public async Task After_kill_9_paused_sandboxes_and_snapshots_are_there_and_running_ones_are_gone()
     {
         using var data = new OwnData();
@@ -171,5 +209,23 @@ public sealed class PauseTests(Daemon daemon)
         }
 
         return text.ToString();
+    }
+
+    private static void Fill(string path)
+    {
+        byte[] piece = new byte[4096];
+        using var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0);
+        var full = Assert.Throws<IOException>(() =>
+        {
+            for (int i = 0; i < 1 << 20; i++) file.Write(piece);
+        });
+        Assert.Equal(28, full.HResult);
+    }
+
+    private static int Run(string name, params string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(name, arguments) { RedirectStandardError = true, UseShellExecute = false })!;
+        process.WaitForExit();
+        return process.ExitCode;
     }
 }

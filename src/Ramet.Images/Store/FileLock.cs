@@ -22,12 +22,14 @@ public static class FileLock
     }
 
     /// <summary>Takes the lock if it is free.</summary>
-    public static IDisposable? TryAcquire(string path)
+    /// <param name="path">The lock file.</param>
+    /// <param name="mode">What to do when it is not there.</param>
+    public static IDisposable? TryAcquire(string path, FileMode mode = FileMode.OpenOrCreate)
     {
         const int EWouldBlock = 11;
         try
         {
-            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
+            return new FileStream(path, mode, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
         }
         catch (IOException e) when (e.HResult == EWouldBlock)
         {

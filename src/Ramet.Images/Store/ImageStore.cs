@@ -1,3 +1,4 @@
+using Ramet.Host;
 using Ramet.Images.Building;
 using Ramet.Images.Specs;
 using Ramet.Images.Store;
@@ -29,11 +30,15 @@ public sealed class ImageStore
         : throw new ImageNotFoundException($"'{name}' cannot be the name of an image: lower-case letters, digits, '.', '_' and '-' only.");
 
     /// <summary>Names of the images on disk, sorted.</summary>
-    public IReadOnlyList<string> List() => !Directory.Exists(_images) ? [] :
-        [.. Directory.EnumerateDirectories(_images).Select(path => Path.GetFileName(path)).Where(ImageSpecParser.IsValidImageName).Order(StringComparer.Ordinal)];
+    public IReadOnlyList<string> List()
+    {
+        if (!Directory.Exists(_images)) return [];
+        foreach (var path in WholeDirectory.ListHalfReplaced(_images)) TryRecover(Path.GetFileName(path));
+        return [.. Directory.EnumerateDirectories(_images).Select(path => Path.GetFileName(path)).Where(ImageSpecParser.IsValidImageName).Order(StringComparer.Ordinal)];
+    }
 
     /// <summary>Whether an image is on disk (it may be damaged).</summary>
-    public bool Exists(string name) => Directory.Exists(DirectoryOf(name));
+    public bool Exists(string name) => Directory.Exists(DirectoryOf(name)) || TryRecover(name);
 
     /// <summary>Opens an image.</summary>
     /// <exception cref="ImageNotFoundException">There is none of that name; the message says what to do.</exception>
@@ -122,7 +127,7 @@ public sealed class ImageStore
     private async Task<Image> BuildAsync(ImageSpec spec, ulong fingerprint, bool always, IProgress<BuildStep>? progress, CancellationToken cancellationToken)
     {
         var target = DirectoryOf(spec.Name);
-        var temporary = Path.Combine(_images, $".tmp-{spec.Name}-{Guid.NewGuid():n}");
+        var temporary = WholeDirectory.NewTemporary(target);
         try
         {
             CreateDirectory();
@@ -135,18 +140,22 @@ public sealed class ImageStore
             {
                 await new ImageBuilder(_dataDirectory, _options, progress).BuildAsync(spec, fingerprint, temporary, cancellationToken).ConfigureAwait(false);
                 cancellationToken.ThrowIfCancellationRequested();
-                Discard(spec.Name);
-                Directory.Move(temporary, target);
+                WholeDirectory.Replace(temporary, target);
             }
             finally
             {
+                // What is half made, or what it has replaced.
                 Delete(temporary);
             }
             return Image.Open(target);
         }
-        catch (IOException e) when (e.HResult is ENoSpc or EDQuot)
+        catch (Exception e) when (e is IOException { HResult: ENoSpc or EDQuot } or HostException { Errno: ENoSpc or EDQuot })
         {
             throw new ImageBuildException($"the disk is full: image '{spec.Name}' could not be written to {_images}. Free some space, or choose another data directory (--data-dir).", e);
+        }
+        catch (HostException e)
+        {
+            throw new ImageBuildException($"image '{spec.Name}' could not be written to {_images}: {e.Message}", e);
         }
         catch (UnauthorizedAccessException e)
         {
@@ -191,7 +200,7 @@ public sealed class ImageStore
     {
         var target = DirectoryOf(name);
         if (!Directory.Exists(target)) return false;
-        var grave = Path.Combine(_images, $".tmp-{name}-{Guid.NewGuid():n}");
+        var grave = WholeDirectory.NewTemporary(target);
         Directory.Move(target, grave);
         Delete(grave);
         return true;
@@ -200,15 +209,33 @@ public sealed class ImageStore
     /// <summary>Removes what builds left that were killed: temporary directories of names whose lock is free, or is ours.</summary>
     private void Sweep(string ours)
     {
+        WholeDirectory.Recover(DirectoryOf(ours));
         foreach (var path in Directory.EnumerateDirectories(_images, ".tmp-*"))
         {
-            var name = Path.GetFileName(path)[".tmp-".Length..^"-00000000000000000000000000000000".Length];
+            var name = WholeDirectory.NameOfTemporary(path);
             if (string.Equals(name, ours, StringComparison.Ordinal)) Delete(path);
-            else if (ImageSpecParser.IsValidImageName(name))
+            else if (name is not null && ImageSpecParser.IsValidImageName(name))
             {
                 using var held = FileLock.TryAcquire(LockFile(name));
                 if (held is not null) Delete(path);
             }
+        }
+    }
+
+    /// <summary>Puts an image back that a killed process was about to replace. True: it is there.</summary>
+    private bool TryRecover(string name)
+    {
+        if (!ImageSpecParser.IsValidImageName(name)) return false;
+        var path = DirectoryOf(name);
+        if (Directory.Exists(path) || !WholeDirectory.ListHalfReplaced(_images).Contains(path, StringComparer.Ordinal)) return false;
+        try
+        {
+            using var held = FileLock.TryAcquire(LockFile(name));
+            return held is not null && WholeDirectory.Recover(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
         }
     }
 

@@ -61,11 +61,11 @@ public sealed partial class DurableSandboxHost
         await use.Gate.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            if (use.Paused is { } record)
+            if (use.Paused is not null)
             {
-                _paused.Update(use.Paused = record with { Left = timeout ?? record.Left, Spec = record.Spec with { Metadata = metadata ?? record.Spec.Metadata } });
-                use.Spec = use.Paused.Spec;
-                return Describe(use.Paused);
+                var record = UpdateHeld(use, id, now => now with { Left = timeout ?? now.Left, Spec = now.Spec with { Metadata = metadata ?? now.Spec.Metadata } });
+                use.Spec = record.Spec;
+                return Describe(record);
             }
 
             var updated = await _inner.UpdateAsync(tenant, id, timeout, metadata, cancellationToken).ConfigureAwait(false);

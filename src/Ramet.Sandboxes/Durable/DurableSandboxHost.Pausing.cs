@@ -17,8 +17,7 @@ public sealed partial class DurableSandboxHost
             if (use.Paused is { } record)
             {
                 // It stays paused now until somebody resumes it.
-                if (record.IsAutomatic) _paused.Update(use.Paused = record with { IsAutomatic = false });
-                return Describe(use.Paused);
+                return Describe(record.IsAutomatic ? UpdateHeld(use, id, now => now with { IsAutomatic = false }) : record);
             }
 
             use.TryBeginMove(onlyIfIdleFor: null);
@@ -45,7 +44,7 @@ public sealed partial class DurableSandboxHost
         await use.Gate.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            return use.Paused is null ? await _inner.GetAsync(tenant, id, cancellationToken).ConfigureAwait(false) : await ResumeHeldAsync(use, id).ConfigureAwait(false);
+            return use.Paused is null ? await _inner.GetAsync(tenant, id, cancellationToken).ConfigureAwait(false) : await ResumeHeldAsync(use, id, isAskedFor: true).ConfigureAwait(false);
         }
         finally
         {
@@ -79,11 +78,11 @@ public sealed partial class DurableSandboxHost
         {
             var description = _snapshots.Describe(record.Id);
             spec = spec with { Template = description.Template ?? spec.Template, MemoryBytes = Math.Min(mostMemory, Math.Max(spec.MemoryBytes, description.MemoryBytes)) };
-            _snapshots.Update(record = record with { Spec = spec });
+            record = _snapshots.Update(record.Id, now => now with { Spec = spec }) ?? throw new SnapshotGoneException(record.Id);
             // Whether it can be used is found out by using it; a damaged one is not to be kept.
             var probe = await CreateFromAsync(tenant, spec with { Snapshot = record.Id, Timeout = TimeSpan.FromMinutes(1) }, cancellationToken).ConfigureAwait(false);
             await DeleteAsync(tenant, probe.Id, CancellationToken.None).ConfigureAwait(false);
-            _snapshots.Update(record = record with { Spec = spec with { Image = probe.Image } });
+            record = _snapshots.Update(record.Id, now => now with { Spec = spec with { Image = probe.Image } }) ?? throw new SnapshotGoneException(record.Id);
             return ToSnapshot(record);
         }
         catch
@@ -197,7 +196,7 @@ public sealed partial class DurableSandboxHost
     }
 
     /// <summary>Makes a machine for a paused sandbox. Under the gate.</summary>
-    private async Task<HostedSandbox> ResumeHeldAsync(SandboxUse use, string id)
+    private async Task<HostedSandbox> ResumeHeldAsync(SandboxUse use, string id, bool isAskedFor)
     {
         if (_paused.Take(use.Tenant, id) is not { } taken)
         {
@@ -209,6 +208,8 @@ public sealed partial class DurableSandboxHost
         HostedSandbox? made = null;
         try
         {
+            // Another server of the same data directory may have paused it since.
+            if (!isAskedFor && !record.IsAutomatic) throw NotResumed(id);
             await ResolveTemplateAsync(use.Tenant, record.Spec.Template, CancellationToken.None).ConfigureAwait(false);
             var left = record.Left > TimeSpan.FromSeconds(1) ? record.Left : TimeSpan.FromSeconds(1);
             // Whoever uses one that nobody used finds it alive for a while.
@@ -226,6 +227,7 @@ public sealed partial class DurableSandboxHost
                 await using (checkpoint.ConfigureAwait(false)) await _inner.AddCheckpointAsync(use.Tenant, id, record.Checkpoints[i], checkpoint, CancellationToken.None).ConfigureAwait(false);
             }
 
+            use.Spec = record.Spec;
             use.Paused = null;
             use.EndMove();
             taken.Discard();
@@ -236,6 +238,7 @@ public sealed partial class DurableSandboxHost
             // What runs already goes: the sandbox is what is on disk.
             if (made is not null) await TryDeleteAsync(use.Tenant, id).ConfigureAwait(false);
             taken.PutBack();
+            use.Paused = record;
             throw;
         }
     }
@@ -251,6 +254,16 @@ public sealed partial class DurableSandboxHost
             // It has ended.
         }
     }
+
+    /// <summary>Changes what is known of a paused sandbox, on disk and then in memory. Under the gate.</summary>
+    private ArchiveRecord UpdateHeld(SandboxUse use, string id, Func<ArchiveRecord, ArchiveRecord> change)
+    {
+        if (_paused.Update(id, change) is { } record) return use.Paused = record;
+        _uses.TryRemove(id, out _);
+        throw new SandboxGoneException(id);
+    }
+
+    private static SandboxConflictException NotResumed(string id) => new($"The sandbox is paused. Resume it first: POST /v1/sandboxes/{id}/resume");
 
     private async Task<SandboxUse> FindAsync(string tenant, string id, CancellationToken cancellationToken)
     {

@@ -56,7 +56,8 @@ public sealed partial class DurableSandboxHost
     private void Forget(ArchiveRecord record)
     {
         bool isNeeded = _uses.Values.Any(use => use.Spec.Template == record.Id) || _snapshots.List(record.Tenant).Any(snapshot => snapshot.Spec.Template == record.Id);
-        if (isNeeded) _templates.Update(record with { Name = null });
+        if (isNeeded && record.Name is null) return;
+        if (isNeeded) _templates.Update(record.Id, now => now with { Name = null });
         else if (_templates.Remove(record.Tenant, record.Id)) Unload(record);
     }
 
@@ -69,7 +70,17 @@ public sealed partial class DurableSandboxHost
     /// <summary>Removes templates without a name that nothing lies over any more.</summary>
     private void ForgetUnneededTemplates()
     {
-        foreach (var record in _templates.List(null).Where(record => record.Name is null)) Forget(record);
+        foreach (var record in _templates.List(null).Where(record => record.Name is null))
+        {
+            try
+            {
+                Forget(record);
+            }
+            catch (SandboxStorageException)
+            {
+                // At the next start.
+            }
+        }
     }
 
     /// <summary>What the inner host calls a template; it has it then.</summary>

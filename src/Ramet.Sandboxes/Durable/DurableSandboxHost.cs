@@ -81,6 +81,7 @@ public sealed partial class DurableSandboxHost : IDurableSandboxHost
             await PauseIdleAsync(pair.Value, pair.Key, idleFor: null).ConfigureAwait(false);
         }).ConfigureAwait(false);
         await _inner.DisposeAsync().ConfigureAwait(false);
+        foreach (var archive in (SandboxArchive[])[_paused, _snapshots, _templates]) archive.Dispose();
     }
 
     /// <summary>Has a sandbox run for as long as it is used.</summary>
@@ -94,9 +95,9 @@ public sealed partial class DurableSandboxHost : IDurableSandboxHost
         {
             if (use.Paused is { } record)
             {
-                if (!record.IsAutomatic) throw new SandboxConflictException($"The sandbox is paused. Resume it first: POST /v1/sandboxes/{id}/resume");
+                if (!record.IsAutomatic) throw NotResumed(id);
                 // Not to be left half done because the caller goes.
-                await ResumeHeldAsync(use, id).ConfigureAwait(false);
+                await ResumeHeldAsync(use, id, isAskedFor: false).ConfigureAwait(false);
             }
 
             return new Held(use.TryEnter() ? use : null);
@@ -157,17 +158,29 @@ public sealed partial class DurableSandboxHost : IDurableSandboxHost
     {
         try
         {
+            var oldest = TimeProvider.System.GetUtcNow() - _pausedLifetime;
             foreach (var (id, use) in _uses)
             {
-                if (use.Paused is { } record)
+                bool isOld = use.Paused is { } paused && paused.Archived < oldest;
+                if ((isOld || (use.Paused is null && !_inner.Knows(use.Tenant, id))) && await use.Gate.WaitAsync(0).ConfigureAwait(false))
                 {
-                    if (record.Archived + _pausedLifetime < TimeProvider.System.GetUtcNow() && _paused.Remove(record.Tenant, id)) _uses.TryRemove(id, out _);
-                }
-                else if (!_inner.Knows(use.Tenant, id) && await use.Gate.WaitAsync(0).ConfigureAwait(false))
-                {
-                    // It may have been moved meanwhile: under the gate it stays where it is.
-                    if (use.Paused is null && !_inner.Knows(use.Tenant, id)) _uses.TryRemove(id, out _);
-                    use.Gate.Release();
+                    try
+                    {
+                        if (use.Paused is { } record)
+                        {
+                            use.Paused = record.Archived < oldest ? _paused.RemoveIfOlder(record.Tenant, id, oldest) : record;
+                            if (use.Paused is null) _uses.TryRemove(id, out _);
+                        }
+                        else if (!_inner.Knows(use.Tenant, id))
+                        {
+                            // It had not been moved meanwhile.
+                            _uses.TryRemove(id, out _);
+                        }
+                    }
+                    finally
+                    {
+                        use.Gate.Release();
+                    }
                 }
             }
         }

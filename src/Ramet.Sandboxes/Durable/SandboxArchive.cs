@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Globalization;
 using System.Text.Json;
 using Ramet.Host;
 
@@ -8,8 +7,9 @@ namespace Ramet.Sandboxes.Durable;
 /// <summary>
 /// Sandboxes on disk: a directory each, DIRECTORY/ID, with a record and files of memory. One is written beside, made durable, and then given its name, so that what has the name is
 /// whole; whoever takes one out gives it another name first, so that nobody else takes it too, and what a killed process has left is put back by the next.
+/// Servers that share a directory know of what was there when they started and of what they did themselves; what is on disk is what counts.
 /// </summary>
-internal sealed class SandboxArchive
+internal sealed class SandboxArchive : IDisposable
 {
     public const string StateName = "state";
 
@@ -18,14 +18,27 @@ internal sealed class SandboxArchive
     private const int Piece = 256 << 10;
 
     private readonly string _directory;
+    private readonly ArchiveOwner _owner;
     private readonly ConcurrentDictionary<string, ArchiveRecord> _records = new(StringComparer.Ordinal);
 
     /// <summary>Opens a directory, which need not be there.</summary>
     public SandboxArchive(string directory)
     {
         _directory = directory;
+        _owner = new ArchiveOwner(directory);
         if (!Directory.Exists(directory)) return;
         foreach (string path in Directory.EnumerateDirectories(directory)) Tidy(path);
+        ArchiveOwner.RemoveDead(directory);
+        try
+        {
+            // Now: when the disk is full, what is here can be taken out and removed still.
+            _ = _owner.Id;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // It is tried again when it is needed.
+        }
+
         foreach (string path in Directory.EnumerateDirectories(directory))
         {
             if (Path.GetFileName(path)[0] != '.' && TryRead(path) is { } record && record.Id == Path.GetFileName(path)) _records[record.Id] = record;
@@ -41,40 +54,57 @@ internal sealed class SandboxArchive
     /// <summary>Writes one, durably. Gives the record with its size.</summary>
     /// <param name="record">What is known of it.</param>
     /// <param name="write">Writes its files: name and content, any number of times.</param>
-    /// <exception cref="SandboxException">It cannot be written.</exception>
+    /// <exception cref="SandboxStorageException">It cannot be written.</exception>
     public async Task<ArchiveRecord> AddAsync(ArchiveRecord record, Func<Func<string, Stream, Task>, Task> write)
     {
-        string temporary = Path.Combine(_directory, $"{Unfinished}{Environment.ProcessId}-{Guid.NewGuid():n}");
+        string? temporary = null;
         long size = 0;
         try
         {
             // Its files are for their owner alone: they hold what programs had in memory.
-            Directory.CreateDirectory(temporary);
-            await write(async (name, content) => size += await WriteAsync(Path.Combine(temporary, name), content).ConfigureAwait(false)).ConfigureAwait(false);
+            Store(() =>
+            {
+                temporary = Path.Combine(_directory, $"{Unfinished}{_owner.Id}-{Guid.NewGuid():n}");
+                Directory.CreateDirectory(temporary);
+            });
+            await write(async (name, content) => size += await WriteAsync(Path.Combine(temporary!, name), content).ConfigureAwait(false)).ConfigureAwait(false);
             record = record with { SizeBytes = size };
-            // Last: the names of the other files become durable with its own.
-            WriteRecord(temporary, record);
-            Directory.Move(temporary, PathOf(record.Id));
-            FileDescriptor.SynchronizeDirectory(_directory);
+            Store(() =>
+            {
+                // Last: the names of the other files become durable with its own.
+                WriteRecord(temporary!, record);
+                Directory.Move(temporary!, PathOf(record.Id));
+                FileDescriptor.SynchronizeDirectory(_directory);
+            });
             _records[record.Id] = record;
             return record;
         }
-        catch (Exception exception) when (exception is HostException or IOException or UnauthorizedAccessException)
-        {
-            throw new SandboxException($"The sandbox could not be written to {_directory}: {exception.Message} Free some space there.");
-        }
         finally
         {
-            if (Directory.Exists(temporary)) Directory.Delete(temporary, recursive: true);
+            if (temporary is not null && Directory.Exists(temporary)) Directory.Delete(temporary, recursive: true);
         }
     }
 
-    /// <summary>Writes what is known of one anew.</summary>
-    public void Update(ArchiveRecord record)
+    /// <summary>Writes what is known of one anew, and gives that; null: it is not there (any more).</summary>
+    /// <param name="id">Which.</param>
+    /// <param name="change">What becomes of what is known of it now.</param>
+    /// <exception cref="SandboxStorageException">It cannot be written: it is as it was.</exception>
+    public ArchiveRecord? Update(string id, Func<ArchiveRecord, ArchiveRecord> change)
     {
-        if (!_records.ContainsKey(record.Id)) return;
-        WriteRecord(PathOf(record.Id), record);
-        _records[record.Id] = record;
+        if (!_records.TryGetValue(id, out var known)) return null;
+        var record = change(Current(PathOf(id), known));
+        try
+        {
+            Store(() => WriteRecord(PathOf(id), record));
+        }
+        catch (SandboxStorageException) when (!Directory.Exists(PathOf(id)))
+        {
+            // Another server of the same data directory has it.
+            _records.TryRemove(id, out _);
+            return null;
+        }
+
+        return _records[id] = record;
     }
 
     /// <summary>What the memory of one says of itself.</summary>
@@ -99,15 +129,20 @@ internal sealed class SandboxArchive
     public string FileOf(string id, string name) => Path.Combine(PathOf(id), name);
 
     /// <summary>Takes one out, to be used: nobody else can. Null: it is not there (any more).</summary>
+    /// <exception cref="SandboxStorageException">It cannot be taken.</exception>
     public TakenRecord? Take(string tenant, string id)
     {
-        if (Find(tenant, id) is not { } record) return null;
-        string path = Path.Combine(_directory, $"{Taken}{Environment.ProcessId}-{id}");
+        if (Find(tenant, id) is not { } known) return null;
+        string path = "";
         try
         {
-            Directory.Move(PathOf(id), path);
+            Store(() =>
+            {
+                path = Path.Combine(_directory, $"{Taken}{_owner.Id}-{id}");
+                Directory.Move(PathOf(id), path);
+            });
         }
-        catch (IOException)
+        catch (SandboxStorageException) when (!Directory.Exists(PathOf(id)))
         {
             // Another server of the same data directory has it.
             _records.TryRemove(id, out _);
@@ -115,7 +150,24 @@ internal sealed class SandboxArchive
         }
 
         _records.TryRemove(id, out _);
-        return new TakenRecord(this, record, path);
+        return new TakenRecord(this, Current(path, known), path);
+    }
+
+    /// <summary>Removes one that was put here before a time. Gives what is there; null: nothing is (any more).</summary>
+    public ArchiveRecord? RemoveIfOlder(string tenant, string id, DateTimeOffset than)
+    {
+        if (Find(tenant, id) is not { } known) return null;
+        // Another server may have used it since, and have put it here again.
+        if (Current(PathOf(id), known) is { } now && now.Archived >= than) return _records[id] = now;
+        if (Take(tenant, id) is not { } taken) return null;
+        if (taken.Record.Archived >= than)
+        {
+            taken.PutBack();
+            return taken.Record;
+        }
+
+        taken.Discard();
+        return null;
     }
 
     /// <summary>Removes one. False: it is not there.</summary>
@@ -138,21 +190,48 @@ internal sealed class SandboxArchive
         }
     }
 
+    /// <inheritdoc/>
+    public void Dispose() => _owner.Dispose();
+
+    /// <summary>What fails in here is the server's disk, and not where bytes come from.</summary>
+    private static void Store(Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (Exception exception) when (exception is HostException or IOException or UnauthorizedAccessException)
+        {
+            throw new SandboxStorageException(exception);
+        }
+    }
+
     private static async Task<long> WriteAsync(string path, Stream content)
     {
-        using var file = FileDescriptor.Create(path, 0x180);
-        byte[] buffer = new byte[Piece];
-        long length = 0;
-        int count;
-        while ((count = await content.ReadAsync(buffer).ConfigureAwait(false)) > 0)
+        FileDescriptor? file = null;
+        try
         {
-            file.WriteAllAt(buffer.AsSpan(0, count), length);
-            length += count;
-        }
+            Store(() => file = FileDescriptor.Create(path, 0x180));
+            byte[] buffer = new byte[Piece];
+            long length = 0;
+            int count;
+            while ((count = await content.ReadAsync(buffer).ConfigureAwait(false)) > 0)
+            {
+                Store(() => file!.WriteAllAt(buffer.AsSpan(0, count), length));
+                length += count;
+            }
 
-        file.Synchronize();
-        return length;
+            Store(file!.Synchronize);
+            return length;
+        }
+        finally
+        {
+            file?.Dispose();
+        }
     }
+
+    /// <summary>What a directory says of a sandbox; if it cannot be read, what is known of that.</summary>
+    private static ArchiveRecord Current(string directory, ArchiveRecord known) => TryRead(directory) is { } now && now.Id == known.Id && now.Tenant == known.Tenant ? now : known;
 
     private static void WriteRecord(string directory, ArchiveRecord record) =>
         WholeFile.Write(Path.Combine(directory, RecordName), UnixFileMode.UserRead | UnixFileMode.UserWrite, file => file.WriteAll(JsonSerializer.SerializeToUtf8Bytes(record, ArchiveJson.Default.ArchiveRecord)));
@@ -184,8 +263,8 @@ internal sealed class SandboxArchive
         }
     }
 
-    private static bool IsOrphan(string rest) =>
-        int.TryParse(rest.Split('-')[0], NumberStyles.None, CultureInfo.InvariantCulture, out int pid) && (pid == Environment.ProcessId || !Directory.Exists($"/proc/{pid}"));
+    /// <summary>Whether nobody lives whose it is. Without a GUID it is of a version that had none.</summary>
+    private bool IsOrphan(string rest) => !Guid.TryParseExact(rest.Split('-')[0], "N", out _) || ArchiveOwner.IsGone(_directory, rest.Split('-')[0]);
 
     private string PathOf(string id) => Path.Combine(_directory, id);
 
@@ -201,10 +280,14 @@ internal sealed class SandboxArchive
         {
             try
             {
-                Directory.Delete(path, recursive: true);
+                // In one step: half of it is not to be put back.
+                string grave = Path.Combine(archive._directory, $"{Unfinished}{archive._owner.Id}-{Guid.NewGuid():n}");
+                Directory.Move(path, grave);
+                Directory.Delete(grave, recursive: true);
             }
-            catch (DirectoryNotFoundException)
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {
+                // The next server to start removes it.
             }
         }
 

@@ -28,7 +28,13 @@ public sealed record HostedEvent(HostedEventKind Kind, ReadOnlyMemory<byte> Data
 internal sealed class OutputBuffer(int limit, Action<int> drained)
 {
     private readonly Lock _lock = new();
-    private readonly Queue<(HostedEventKind Kind, byte[] Data)> _pieces = new();
+    /// <summary>What a piece takes beside its bytes, about: many small ones are not to take many times the limit.</summary>
+    private const int PieceCost = 64;
+
+    private const int LongestJoined = 4096;
+    private const int NearReader = 64;
+
+    private readonly PieceList _pieces = new();
     private readonly HashSet<int> _waitingStreams = [];
     private readonly List<Reader> _readers = [];
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -51,7 +57,8 @@ internal sealed class OutputBuffer(int limit, Action<int> drained)
                 return Kernel.Files.OutputSinkResult.Full;
             }
 
-            _pieces.Enqueue((kind, bytes.ToArray()));
+            if (CanJoin(kind, bytes.Length)) _pieces.Last.Append(bytes);
+            else Add(kind, bytes.ToArray());
             _size += bytes.Length;
             Trim();
             Pulse();
@@ -72,7 +79,12 @@ internal sealed class OutputBuffer(int limit, Action<int> drained)
     /// <summary>What is kept.</summary>
     public byte[] Snapshot()
     {
-        lock (_lock) return [.. _pieces.SelectMany(piece => piece.Data)];
+        lock (_lock)
+        {
+            using var joined = new MemoryStream();
+            for (int i = 0; i < _pieces.Count; i++) joined.Write(_pieces[i].Data.Span);
+            return joined.ToArray();
+        }
     }
 
     /// <summary>What is kept, to be kept elsewhere; pieces of one stream that follow each other are joined.</summary>
@@ -83,8 +95,9 @@ internal sealed class OutputBuffer(int limit, Action<int> drained)
             var saved = new List<LiveOutput>();
             var joined = new MemoryStream();
             HostedEventKind? last = null;
-            foreach (var (kind, data) in _pieces)
+            for (int i = 0; i < _pieces.Count; i++)
             {
+                var kind = _pieces[i].Kind;
                 if (last is { } before && before != kind)
                 {
                     saved.Add(new LiveOutput(before, joined.ToArray()));
@@ -92,7 +105,7 @@ internal sealed class OutputBuffer(int limit, Action<int> drained)
                 }
 
                 last = kind;
-                joined.Write(data);
+                joined.Write(_pieces[i].Data.Span);
             }
 
             if (last is { } end) saved.Add(new LiveOutput(end, joined.ToArray()));
@@ -105,7 +118,7 @@ internal sealed class OutputBuffer(int limit, Action<int> drained)
     {
         foreach (var (kind, data) in saved)
         {
-            _pieces.Enqueue((kind, data));
+            Add(kind, data);
             _size += data.Length;
         }
     }
@@ -121,12 +134,26 @@ internal sealed class OutputBuffer(int limit, Action<int> drained)
         }
     }
 
+    private void Add(HostedEventKind kind, byte[] data)
+    {
+        _pieces.Add(new Piece(kind, data));
+        _size += PieceCost;
+    }
+
+    /// <summary>Whether bytes can go to the end of the last piece: nobody has had it, or is so near that he gets each piece as it comes.</summary>
+    private bool CanJoin(HostedEventKind kind, int length)
+    {
+        if (_pieces.Count == 0 || _pieces.Last.Kind != kind || _pieces.Last.Data.Length + length > LongestJoined) return false;
+        long last = _firstPiece + _pieces.Count - 1;
+        return _readers.TrueForAll(reader => reader.Next + NearReader <= last);
+    }
+
     private void Trim()
     {
         long needed = _readers.Count == 0 ? long.MaxValue : _readers.Min(reader => reader.Next);
         while (_size > limit && _pieces.Count > 1 && _firstPiece < needed)
         {
-            _size -= _pieces.Dequeue().Data.Length;
+            _size -= _pieces.RemoveFirst().Data.Length + PieceCost;
             _firstPiece++;
         }
     }
@@ -153,6 +180,60 @@ internal sealed class OutputBuffer(int limit, Action<int> drained)
         foreach (int stream in streams) drained(stream);
     }
 
+    /// <summary>Bytes of one stream.</summary>
+    private sealed class Piece(HostedEventKind kind, byte[] data)
+    {
+        private byte[] _buffer = data;
+        private int _length = data.Length;
+
+        public HostedEventKind Kind { get; } = kind;
+
+        /// <summary>Stays as it is when more is appended: that lies behind it, or in another array.</summary>
+        public ReadOnlyMemory<byte> Data => _buffer.AsMemory(0, _length);
+
+        public void Append(ReadOnlySpan<byte> bytes)
+        {
+            int length = _length + bytes.Length;
+            if (length > _buffer.Length) Array.Resize(ref _buffer, Math.Min(LongestJoined, Math.Max(length, 2 * _buffer.Length)));
+            bytes.CopyTo(_buffer.AsSpan(_length));
+            _length = length;
+        }
+    }
+
+    /// <summary>Pieces, the oldest first: a ring, so that any of them is found at once however many there are.</summary>
+    private sealed class PieceList
+    {
+        private Piece?[] _ring = new Piece?[4];
+        private int _first;
+
+        public int Count { get; private set; }
+
+        public Piece Last => this[Count - 1];
+
+        public Piece this[int index] => _ring[(_first + index) & (_ring.Length - 1)]!;
+
+        public void Add(Piece piece)
+        {
+            if (Count == _ring.Length)
+            {
+                var larger = new Piece?[2 * _ring.Length];
+                for (int i = 0; i < Count; i++) larger[i] = this[i];
+                (_ring, _first) = (larger, 0);
+            }
+
+            _ring[(_first + Count++) & (_ring.Length - 1)] = piece;
+        }
+
+        public Piece RemoveFirst()
+        {
+            var piece = this[0];
+            _ring[_first] = null;
+            _first = (_first + 1) & (_ring.Length - 1);
+            Count--;
+            return piece;
+        }
+    }
+
     /// <summary>Somebody who looks.</summary>
     internal sealed class Reader(OutputBuffer buffer, long next) : IDisposable
     {
@@ -168,9 +249,9 @@ internal sealed class OutputBuffer(int limit, Action<int> drained)
                 Next = Math.Max(Next, buffer._firstPiece);
                 int index = (int)(Next - buffer._firstPiece);
                 if (index >= buffer._pieces.Count) return null;
-                var (kind, data) = buffer._pieces.ElementAt(index);
+                var piece = buffer._pieces[index];
                 Next++;
-                found = new HostedEvent(kind, data);
+                found = new HostedEvent(piece.Kind, piece.Data);
             }
 
             buffer.WakeWriters();

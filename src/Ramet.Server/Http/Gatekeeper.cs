@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Logging;
 using Ramet.Images;
 using Ramet.Sandboxes;
+using Ramet.Sandboxes.Durable;
 using Ramet.Sandboxes.Hosting;
 using Ramet.Sandboxes.Workers;
 using Ramet.Server.Keys;
@@ -135,6 +136,8 @@ internal sealed class Gatekeeper(KeyRing? ring, KeyLimiter limiter, ServerMetric
             ImageNotFoundException e => (400, "There is no such image", e.Message, 0),
             SandboxConflictException e => (409, "Not in this state", e.Message, 0),
             HostedFileException e => (FileErrors.StatusOf(e.Error), "A file cannot be used", FileErrors.Explain(e.Path, e.Error), 0),
+            SandboxStorageException { IsFull: true } e => (507, "The server's disk is full", e.Message, 0),
+            SandboxStorageException e => (500, "The sandbox cannot be kept", e.Message, 0),
             WorkerLostException e => (503, "The worker has ended", e.Message, 1),
             WorkersBusyException e => (503, "Too many workers", e.Message, 5),
             SandboxException { Error: Abi.Errno.None } e => (400, "The sandbox cannot be made", e.Message.Replace("(--memory)", "(memory_mb)", StringComparison.Ordinal), 0),
@@ -142,7 +145,8 @@ internal sealed class Gatekeeper(KeyRing? ring, KeyLimiter limiter, ServerMetric
             ObjectDisposedException => (503, "The server is about to end", "Try again later.", 1),
             _ => (500, "Internal error", "Something went wrong in the server; its log says more under this request_id.", 0.0),
         };
-        if (status == 500) logger.Failure(exception, context.Request.Method, context.Request.Path, RequestId.Of(context));
+        // The cause says where on the server.
+        if (status == 500 || exception is SandboxStorageException) logger.Failure((exception as SandboxStorageException)?.Cause ?? exception, context.Request.Method, context.Request.Path, RequestId.Of(context));
         try
         {
             string? errno = exception is SandboxException { Error: not Abi.Errno.None } failed ? failed.Error.ToString() : null;

@@ -19,6 +19,8 @@ internal enum GateRefusal
 internal sealed class FairGate(int concurrency, int queue, TimeSpan longestWait)
 {
     private readonly Lock _lock = new();
+
+    /// <summary>Of each tenant that is among the turns, which it is once; perhaps none any more.</summary>
     private readonly Dictionary<string, LinkedList<Waiter>> _waiting = new(StringComparer.Ordinal);
     private readonly Queue<string> _turns = new();
     private int _running;
@@ -57,7 +59,7 @@ internal sealed class FairGate(int concurrency, int queue, TimeSpan longestWait)
             _waitingCount++;
         }
 
-        return new ValueTask<GateRefusal>(WaitAsync(tenant, waiter, cancellationToken));
+        return new ValueTask<GateRefusal>(WaitAsync(waiter, cancellationToken));
     }
 
     /// <summary>The turn is over.</summary>
@@ -73,7 +75,7 @@ internal sealed class FairGate(int concurrency, int queue, TimeSpan longestWait)
         next?.Turn.SetResult();
     }
 
-    private async Task<GateRefusal> WaitAsync(string tenant, Waiter waiter, CancellationToken cancellationToken)
+    private async Task<GateRefusal> WaitAsync(Waiter waiter, CancellationToken cancellationToken)
     {
         try
         {
@@ -82,18 +84,18 @@ internal sealed class FairGate(int concurrency, int queue, TimeSpan longestWait)
         }
         catch (TimeoutException)
         {
-            if (GiveUp(tenant, waiter)) return GateRefusal.WaitedTooLong;
+            if (GiveUp(waiter)) return GateRefusal.WaitedTooLong;
             return GateRefusal.None;
         }
         catch (OperationCanceledException)
         {
-            if (!GiveUp(tenant, waiter)) Leave();
+            if (!GiveUp(waiter)) Leave();
             throw;
         }
     }
 
     /// <summary>False: the turn came meanwhile.</summary>
-    private bool GiveUp(string tenant, Waiter waiter)
+    private bool GiveUp(Waiter waiter)
     {
         lock (_lock)
         {
@@ -101,7 +103,7 @@ internal sealed class FairGate(int concurrency, int queue, TimeSpan longestWait)
             list.Remove(node);
             waiter.Node = null;
             _waitingCount--;
-            if (list.Count == 0) _waiting.Remove(tenant);
+            // An emptied list stays, as its tenant's one entry among the turns does: one whose requests give up and come again would have an entry, and a turn, for each of them.
             return true;
         }
     }
@@ -110,9 +112,14 @@ internal sealed class FairGate(int concurrency, int queue, TimeSpan longestWait)
     {
         while (_turns.TryDequeue(out string? tenant))
         {
-            // A tenant whose requests have all given up may be here still; one that came back since may be here twice, which does no harm.
-            if (!_waiting.TryGetValue(tenant, out var own)) continue;
-            var waiter = own.First!.Value;
+            var own = _waiting[tenant];
+            if (own.First is not { Value: var waiter })
+            {
+                // All of its requests have given up.
+                _waiting.Remove(tenant);
+                continue;
+            }
+
             own.RemoveFirst();
             waiter.Node = null;
             _waitingCount--;
