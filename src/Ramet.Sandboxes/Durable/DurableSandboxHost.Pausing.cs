@@ -18,14 +18,14 @@ public sealed partial class DurableSandboxHost
             {
                 // It stays paused now until somebody resumes it.
                 if (record.IsAutomatic) _paused.Update(use.Paused = record with { IsAutomatic = false });
-                return Describe(use.Paused);
+                return Named(Describe(use.Paused));
             }
 
             use.TryBeginMove(onlyIfIdleFor: null);
             try
             {
                 // Not to be left half done because the caller goes.
-                return Describe(await PauseHeldAsync(use, id, automatic: false, CancellationToken.None).ConfigureAwait(false));
+                return Named(Describe(await PauseHeldAsync(use, id, automatic: false, CancellationToken.None).ConfigureAwait(false)));
             }
             finally
             {
@@ -45,7 +45,7 @@ public sealed partial class DurableSandboxHost
         await use.Gate.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            return use.Paused is null ? await _inner.GetAsync(tenant, id, cancellationToken).ConfigureAwait(false) : await ResumeHeldAsync(use, id, CancellationToken.None).ConfigureAwait(false);
+            return Named(use.Paused is null ? await _inner.GetAsync(tenant, id, cancellationToken).ConfigureAwait(false) : await ResumeHeldAsync(use, id, CancellationToken.None).ConfigureAwait(false));
         }
         finally
         {
