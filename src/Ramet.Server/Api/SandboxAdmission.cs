@@ -37,7 +37,7 @@ internal sealed class SandboxAdmission(ILiveSandboxHost host, ServerSettings set
     {
         var own = await host.ListAsync(tenant, cancellationToken).ConfigureAwait(false);
         if (own.Count(sandbox => sandbox.IsPaused) >= settings.KeyPaused)
-            throw new ProblemException(429, "Too many paused sandboxes", $"The key has as many paused sandboxes as it may ({settings.KeyPaused}, keys.paused); delete some.", 5);
+            throw new ProblemException(429, "Too many paused sandboxes", $"The key has as many paused sandboxes as it may ({settings.KeyPaused}, keys.paused); delete some.");
     }
 
     private static bool Counts(HostedSandbox sandbox) => !sandbox.IsPaused || sandbox.IsPausedAutomatically;

@@ -120,7 +120,7 @@ internal sealed class SnapshotEndpoints(IDurableSandboxHost host, SandboxAdmissi
     private void CheckRoom(string tenant)
     {
         if (host.ListSnapshots(tenant).Count >= settings.KeySnapshots)
-            throw new ProblemException(429, "Too many snapshots", $"The key has as many snapshots as it may ({settings.KeySnapshots}, keys.snapshots); delete some.", 5);
+            throw new ProblemException(429, "Too many snapshots", $"The key has as many snapshots as it may ({settings.KeySnapshots}, keys.snapshots); delete some.");
     }
 
     private static Task WriteAsync(HttpContext context, HostedSnapshot snapshot, bool created)

@@ -37,7 +37,7 @@ internal sealed class TemplateEndpoints(IDurableSandboxHost host, ServerSettings
             throw ProblemException.BadRequest("'name' has up to 64 letters, digits, '-', '_' and '.', and begins with a letter, a digit or '_', but not with 'tpl_'.");
         string tenant = Caller.Of(context).Id;
         if (host.ListTemplates(tenant).Count >= settings.KeyTemplates)
-            throw new ProblemException(429, "Too many templates", $"The key has as many templates as it may ({settings.KeyTemplates}, keys.templates); delete some.", 5);
+            throw new ProblemException(429, "Too many templates", $"The key has as many templates as it may ({settings.KeyTemplates}, keys.templates); delete some.");
         var made = await host.CreateTemplateAsync(tenant, body.Name, body.Sandbox, context.RequestAborted).ConfigureAwait(false);
         context.Response.StatusCode = StatusCodes.Status201Created;
         await Json.WriteAsync(context, Answer(made), Json.Contracts.TemplateAnswer).ConfigureAwait(false);
