@@ -89,7 +89,7 @@ internal static class RemoteRun
     }
 
     // What these throw on a timer's thread would end the program: also a request that is under way when the connection is given up (OperationCanceledException).
-    private static void Renew(Daemon daemon, string id)
+    internal static void Renew(Daemon daemon, string id)
     {
         try
         {
@@ -102,7 +102,7 @@ internal static class RemoteRun
         }
     }
 
-    private static bool TryKill(Daemon daemon, string id, int pid)
+    internal static bool TryKill(Daemon daemon, string id, int pid)
     {
         try
         {
