@@ -124,6 +124,8 @@ public static class RametServer
             options.Limits.MaxRequestBodySize = (long)settings.BodyMb << 20;
             new ConnectionLimit(settings.Connections).Apply(options);
             options.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
+            // Whoever reads more slowly takes what others wait for: a turn, and what is kept for him.
+            options.Limits.MinResponseDataRate = new MinDataRate(bytesPerSecond: 8192, gracePeriod: TimeSpan.FromSeconds(10));
             options.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(5);
             address.Apply(options);
         });
@@ -137,11 +139,11 @@ public static class RametServer
         app.Use(next => context => gatekeeper.InvokeAsync(context, next));
         var executor = new Executor(host, gate, metrics, settings);
         new ExecEndpoints(executor, settings).Map(app);
-        var admission = new SandboxAdmission(host, settings);
+        var admission = new Admission(host, settings);
         new SandboxEndpoints(host, admission, executor, settings).Map(app);
         new PointEndpoints(host, admission).Map(app);
         new SnapshotEndpoints(host, admission, executor, settings).Map(app);
-        new TemplateEndpoints(host, settings).Map(app);
+        new TemplateEndpoints(host, admission).Map(app);
         new ProcessEndpoints(host, app.Lifetime.ApplicationStopping).Map(app);
         new FileEndpoints(host, app.Lifetime.ApplicationStopping).Map(app);
         new ServerEndpoints(host, metrics, app.Lifetime).Map(app);

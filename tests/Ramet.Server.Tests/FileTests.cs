@@ -74,6 +74,34 @@ public sealed class FileTests(Daemon daemon)
         using (var writer = new TarWriter(archive, leaveOpen: true)) writer.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, "../up") { DataStream = new MemoryStream([1]) });
         await ExpectAsync(HttpStatusCode.BadRequest, daemon.Http.PutAsync($"{sandbox.Path}/files/archive?path=/srv", new ByteArrayContent(archive.ToArray())));
         await ExpectAsync(HttpStatusCode.BadRequest, daemon.Http.PutAsync($"{sandbox.Path}/files/archive?path=/srv", new ByteArrayContent(Encoding.ASCII.GetBytes(new string('x', 2000)))));
+        // A long name that is said to be two gigabytes, and the same behind a file whose size is told in two ways.
+        byte[] longName = new byte[512], lie = new byte[1536];
+        "L"u8.CopyTo(longName.AsSpan(156));
+        "17777777777"u8.CopyTo(longName.AsSpan(124));
+        "ustar\000"u8.CopyTo(longName.AsSpan(257));
+        "x"u8.CopyTo(lie.AsSpan(156));
+        "00000000011"u8.CopyTo(lie.AsSpan(124));
+        "ustar\000"u8.CopyTo(lie.AsSpan(257));
+        "9 size=0\n"u8.CopyTo(lie.AsSpan(512));
+        "0"u8.CopyTo(lie.AsSpan(1024 + 156));
+        "file"u8.CopyTo(lie.AsSpan(1024));
+        "00000001000"u8.CopyTo(lie.AsSpan(1024 + 124));
+        "ustar\000"u8.CopyTo(lie.AsSpan(1024 + 257));
+        foreach (byte[] bytes in new[] { longName, [.. lie, .. longName] })
+        {
+            for (int block = 0; block < bytes.Length; block += 512)
+            {
+                if (block == 512 && bytes.Length > 512) continue; // Attributes have no header.
+                var header = bytes.AsSpan(block, 512);
+                header.Slice(148, 8).Fill((byte)' ');
+                int sum = 0;
+                foreach (byte value in header) sum += value;
+                Encoding.ASCII.GetBytes(Convert.ToString(sum, 8).PadLeft(6, '0') + "\0 ").CopyTo(header[148..]);
+            }
+
+            using var refused = await daemon.Http.PutAsync($"{sandbox.Path}/files/archive?path=/srv", new ByteArrayContent(bytes));
+            Assert.Contains("2147483647 bytes; 1048576 are the most", (string?)(await Http.ReadAsync(refused, HttpStatusCode.BadRequest))["detail"], StringComparison.Ordinal);
+        }
     }
 
     [Fact]

@@ -96,4 +96,28 @@ public sealed class TemplateTests(Daemon daemon)
         Assert.Null(templates["node"]);
         Assert.Equal("1\n", (string?)(await client.PostAsync("/v1/exec", new { code = "console.log(1)", language = "node" }))["stdout"]);
     }
+
+    [Fact]
+    public async Task The_memory_of_a_template_goes_with_it()
+    {
+        using var server = new RunningServer(["--dev", "--listen", "127.0.0.1:0"]);
+        using var client = server.CreateClient();
+        await using var sandbox = await LiveSandbox.CreateAsync(client);
+        await sandbox.RunAsync("kept = 1");
+        await UseAsync();
+        int before = CountMemoryFiles();
+        for (int i = 0; i < 4; i++) await UseAsync();
+        Assert.Equal(before, CountMemoryFiles());
+
+        async Task UseAsync()
+        {
+            await client.PostAsync("/v1/templates", new { name = "own", sandbox = sandbox.Id }, HttpStatusCode.Created);
+            Assert.Equal("1\n", (string?)(await client.PostAsync("/v1/exec", new { code = "print(kept)", template = "own" }))["stdout"]);
+            using var deleted = await client.DeleteAsync("/v1/templates/own");
+            Assert.Equal(HttpStatusCode.NoContent, deleted.StatusCode);
+        }
+
+        int CountMemoryFiles() =>
+            Directory.EnumerateFileSystemEntries($"/proc/{server.Process.Id}/fd").Count(path => new FileInfo(path).LinkTarget?.StartsWith("/memfd:", StringComparison.Ordinal) == true);
+    }
 }

@@ -38,6 +38,23 @@ public sealed partial class DurableSandboxHost
     }
 
     /// <inheritdoc/>
+    public SandboxCounts Count(string tenant)
+    {
+        var (all, own, paused) = _inner.Count(tenant);
+        foreach (var use in _uses.Values)
+        {
+            if (use.Paused is not { } record) continue;
+            if (use.Tenant == tenant) paused++;
+            // Whoever uses it has it run.
+            if (!record.IsAutomatic) continue;
+            all++;
+            if (use.Tenant == tenant) own++;
+        }
+
+        return new SandboxCounts(all, own, paused);
+    }
+
+    /// <inheritdoc/>
     public async Task<HostedSandbox> UpdateAsync(string tenant, string id, TimeSpan? timeout, IReadOnlyDictionary<string, string>? metadata, CancellationToken cancellationToken)
     {
         var use = await FindAsync(tenant, id, cancellationToken).ConfigureAwait(false);

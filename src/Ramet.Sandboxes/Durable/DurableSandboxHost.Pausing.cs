@@ -45,7 +45,7 @@ public sealed partial class DurableSandboxHost
         await use.Gate.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            return Named(use.Paused is null ? await _inner.GetAsync(tenant, id, cancellationToken).ConfigureAwait(false) : await ResumeHeldAsync(use, id, CancellationToken.None).ConfigureAwait(false));
+            return Named(use.Paused is null ? await _inner.GetAsync(tenant, id, cancellationToken).ConfigureAwait(false) : await ResumeHeldAsync(use, id).ConfigureAwait(false));
         }
         finally
         {
@@ -197,7 +197,7 @@ public sealed partial class DurableSandboxHost
     }
 
     /// <summary>Makes a machine for a paused sandbox. Under the gate.</summary>
-    private async Task<HostedSandbox> ResumeHeldAsync(SandboxUse use, string id, CancellationToken cancellationToken)
+    private async Task<HostedSandbox> ResumeHeldAsync(SandboxUse use, string id)
     {
         if (_paused.Take(use.Tenant, id) is not { } taken)
         {
@@ -206,10 +206,10 @@ public sealed partial class DurableSandboxHost
         }
 
         var record = taken.Record;
+        HostedSandbox? made = null;
         try
         {
-            HostedSandbox made;
-            await ResolveTemplateAsync(use.Tenant, record.Spec.Template, cancellationToken).ConfigureAwait(false);
+            await ResolveTemplateAsync(use.Tenant, record.Spec.Template, CancellationToken.None).ConfigureAwait(false);
             var left = record.Left > TimeSpan.FromSeconds(1) ? record.Left : TimeSpan.FromSeconds(1);
             // Whoever uses one that nobody used finds it alive for a while.
             if (record.IsAutomatic && left < record.Spec.Timeout) left = record.Spec.Timeout;
@@ -217,13 +217,13 @@ public sealed partial class DurableSandboxHost
             await using (content.ConfigureAwait(false))
             {
                 made = await _inner.RestoreAsync(
-                    use.Tenant, new HostedRestore(record.Spec, id, record.Parent, record.Created, record.IsAutomatic ? "it was used" : "asked for", left), content, cancellationToken).ConfigureAwait(false);
+                    use.Tenant, new HostedRestore(record.Spec, id, record.Parent, record.Created, record.IsAutomatic ? "it was used" : "asked for", left), content, CancellationToken.None).ConfigureAwait(false);
             }
 
             for (int i = 0; i < record.Checkpoints.Count; i++)
             {
                 var checkpoint = taken.Open($"checkpoint-{i}");
-                await using (checkpoint.ConfigureAwait(false)) await _inner.AddCheckpointAsync(use.Tenant, id, record.Checkpoints[i], checkpoint, cancellationToken).ConfigureAwait(false);
+                await using (checkpoint.ConfigureAwait(false)) await _inner.AddCheckpointAsync(use.Tenant, id, record.Checkpoints[i], checkpoint, CancellationToken.None).ConfigureAwait(false);
             }
 
             use.Paused = null;
@@ -233,8 +233,22 @@ public sealed partial class DurableSandboxHost
         }
         catch
         {
+            // What runs already goes: the sandbox is what is on disk.
+            if (made is not null) await TryDeleteAsync(use.Tenant, id).ConfigureAwait(false);
             taken.PutBack();
             throw;
+        }
+    }
+
+    private async Task TryDeleteAsync(string tenant, string id)
+    {
+        try
+        {
+            await _inner.DeleteAsync(tenant, id, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (SandboxException)
+        {
+            // It has ended.
         }
     }
 

@@ -57,7 +57,13 @@ public sealed partial class DurableSandboxHost
     {
         bool isNeeded = _uses.Values.Any(use => use.Spec.Template == record.Id) || _snapshots.List(record.Tenant).Any(snapshot => snapshot.Spec.Template == record.Id);
         if (isNeeded) _templates.Update(record with { Name = null });
-        else _templates.Remove(record.Tenant, record.Id);
+        else if (_templates.Remove(record.Tenant, record.Id)) Unload(record);
+    }
+
+    private void Unload(ArchiveRecord record)
+    {
+        lock (_loaded) _loaded.Remove(record.Id);
+        _inner.RemoveTemplate(record.Tenant, record.Id);
     }
 
     /// <summary>Removes templates without a name that nothing lies over any more.</summary>
@@ -77,17 +83,15 @@ public sealed partial class DurableSandboxHost
         await _loading.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            if (!_loaded.Add(record.Id)) return record.Id;
-            try
+            lock (_loaded)
             {
-                _inner.AddTemplate(tenant, await LoadTemplateAsync(record, cancellationToken).ConfigureAwait(false));
-            }
-            catch
-            {
-                _loaded.Remove(record.Id);
-                throw;
+                if (_loaded.Contains(record.Id)) return record.Id;
             }
 
+            _inner.AddTemplate(tenant, await LoadTemplateAsync(record, cancellationToken).ConfigureAwait(false));
+            lock (_loaded) _loaded.Add(record.Id);
+            // It may have been removed meanwhile.
+            if (_templates.Find(tenant, record.Id) is null) Unload(record);
             return record.Id;
         }
         finally

@@ -95,7 +95,8 @@ public sealed partial class DurableSandboxHost : IDurableSandboxHost
             if (use.Paused is { } record)
             {
                 if (!record.IsAutomatic) throw new SandboxConflictException($"The sandbox is paused. Resume it first: POST /v1/sandboxes/{id}/resume");
-                await ResumeHeldAsync(use, id, cancellationToken).ConfigureAwait(false);
+                // Not to be left half done because the caller goes.
+                await ResumeHeldAsync(use, id).ConfigureAwait(false);
             }
 
             return new Held(use.TryEnter() ? use : null);
@@ -136,9 +137,9 @@ public sealed partial class DurableSandboxHost : IDurableSandboxHost
             {
                 await PauseHeldAsync(use, id, automatic: true, CancellationToken.None).ConfigureAwait(false);
             }
-            catch (SandboxException)
+            catch (Exception e) when (e is SandboxException or Host.HostException or IOException or UnauthorizedAccessException or InvalidOperationException)
             {
-                // It has ended meanwhile, or there is no room: it is tried again after as long.
+                // It has ended meanwhile, or there is no room, or its worker has failed at it: it is tried again after as long, and others are paused in any case.
             }
             finally
             {
@@ -156,25 +157,17 @@ public sealed partial class DurableSandboxHost : IDurableSandboxHost
     {
         try
         {
-            var candidates = _uses.ToArray();
-            var living = (await _inner.ListAsync(null, CancellationToken.None).ConfigureAwait(false)).Select(sandbox => sandbox.Id).ToHashSet(StringComparer.Ordinal);
-            foreach (var (id, use) in candidates)
+            foreach (var (id, use) in _uses)
             {
                 if (use.Paused is { } record)
                 {
                     if (record.Archived + _pausedLifetime < TimeProvider.System.GetUtcNow() && _paused.Remove(record.Tenant, id)) _uses.TryRemove(id, out _);
                 }
-                else if (!living.Contains(id) && await use.Gate.WaitAsync(0).ConfigureAwait(false))
+                else if (!_inner.Knows(use.Tenant, id) && await use.Gate.WaitAsync(0).ConfigureAwait(false))
                 {
-                    try
-                    {
-                        // It may have been paused when that was listed, and run again.
-                        if (use.Paused is null && !await LivesAsync(use.Tenant, id).ConfigureAwait(false)) _uses.TryRemove(id, out _);
-                    }
-                    finally
-                    {
-                        use.Gate.Release();
-                    }
+                    // It may have been moved meanwhile: under the gate it stays where it is.
+                    if (use.Paused is null && !_inner.Knows(use.Tenant, id)) _uses.TryRemove(id, out _);
+                    use.Gate.Release();
                 }
             }
         }
@@ -185,19 +178,6 @@ public sealed partial class DurableSandboxHost : IDurableSandboxHost
         finally
         {
             Volatile.Write(ref _keeping, 0);
-        }
-    }
-
-    private async Task<bool> LivesAsync(string tenant, string id)
-    {
-        try
-        {
-            await _inner.GetAsync(tenant, id, CancellationToken.None).ConfigureAwait(false);
-            return true;
-        }
-        catch (SandboxGoneException)
-        {
-            return false;
         }
     }
 

@@ -3,6 +3,9 @@ namespace Ramet.Sandboxes.Hosting;
 /// <summary>A host whose sandboxes can be written down as bytes and made again from them: what <see cref="DurableSandboxHost"/> keeps them with.</summary>
 public interface ICapturingSandboxHost : ISandboxHost
 {
+    /// <summary>Whether there is such a sandbox, as far as is known here, without asking whoever runs it.</summary>
+    bool Knows(string tenant, string id);
+
     /// <summary>A sandbox at this moment, or at one of its checkpoints.</summary>
     /// <param name="tenant">Whose it is.</param>
     /// <param name="id">The sandbox.</param>
@@ -37,6 +40,9 @@ public interface ICapturingSandboxHost : ISandboxHost
 
     /// <summary>Takes over a template that is a tenant's own, by its manifest's name.</summary>
     void AddTemplate(string tenant, Template template);
+
+    /// <summary>Lets go of a template that was added: nothing lies over it any more.</summary>
+    void RemoveTemplate(string tenant, string name);
 
     /// <summary>Notes something in its history.</summary>
     Task NoteAsync(string tenant, string id, string what, string text, CancellationToken cancellationToken);

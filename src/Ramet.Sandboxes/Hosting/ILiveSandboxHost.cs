@@ -12,6 +12,9 @@ public interface ILiveSandboxHost
     /// <summary>Those of a tenant, the oldest first; null: of all.</summary>
     Task<IReadOnlyList<HostedSandbox>> ListAsync(string? tenant, CancellationToken cancellationToken);
 
+    /// <summary>How many there are, as far as is known here, without asking whoever runs them.</summary>
+    SandboxCounts Count(string tenant);
+
     /// <summary>What is known of one.</summary>
     Task<HostedSandbox> GetAsync(string tenant, string id, CancellationToken cancellationToken);
 
@@ -231,6 +234,12 @@ public sealed record HostedFileInfo(string Path, string Type, uint Mode, uint Ui
 /// <param name="Path">The file.</param>
 /// <param name="IsDirectory">Whether it is a directory.</param>
 public sealed record HostedFileChange(string Kind, string Path, bool IsDirectory);
+
+/// <summary>Numbers of sandboxes.</summary>
+/// <param name="All">Those that run, of all tenants; those that were paused by themselves are among them.</param>
+/// <param name="Own">The same of one tenant.</param>
+/// <param name="Paused">Paused ones of the tenant, in whatever way.</param>
+public readonly record struct SandboxCounts(int All, int Own, int Paused);
 
 /// <summary>The tenant has no such sandbox.</summary>
 /// <param name="id">What was asked for.</param>

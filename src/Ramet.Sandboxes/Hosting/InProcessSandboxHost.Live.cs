@@ -22,6 +22,9 @@ public sealed partial class InProcessSandboxHost
             ImageLayer image;
             try
             {
+                // What requests name is not built for them: that takes the server's network, disk and minutes.
+                if (!_engine.Images.Exists(name) && Images.BuiltInSpecs.Names.Contains(name, StringComparer.Ordinal))
+                    throw new SandboxException($"'image': image '{name}' is not on the server's disk yet. Whoever runs the server builds it with: ramet run --image {name} -- true");
                 image = await _engine.OpenImageAsync(name, _progress, cancellationToken).ConfigureAwait(false);
             }
             catch (Exception exception) when (exception is Images.ImageException or Images.ImageSpecException)
@@ -254,7 +257,7 @@ public sealed partial class InProcessSandboxHost
     };
 
     private static HostedProcess Describe(LiveProcess process) =>
-        new(process.Pid, process.Program.Command, process.Started, process.Program.Terminal is not null, process.ExitCode);
+        new(process.Pid, process.Description, process.Started, process.Program.Terminal is not null, process.ExitCode);
 
     private static HostedFileInfo Describe(HostFileInfo file) => new(
         file.Path,
@@ -293,6 +296,16 @@ public sealed partial class InProcessSandboxHost
         _ = CollectAsync(sandbox);
         return sandbox;
     }
+
+    /// <inheritdoc/>
+    public SandboxCounts Count(string tenant)
+    {
+        var running = _live.Values.Where(sandbox => !sandbox.Ended.IsCompleted).ToList();
+        return new SandboxCounts(running.Count, running.Count(sandbox => sandbox.Tenant == tenant), 0);
+    }
+
+    /// <inheritdoc/>
+    public bool Knows(string tenant, string id) => _live.TryGetValue(id, out var sandbox) && sandbox.Tenant == tenant && !sandbox.Ended.IsCompleted;
 
     private LiveSandbox Find(string tenant, string id)
     {

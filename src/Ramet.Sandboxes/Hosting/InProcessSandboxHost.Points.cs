@@ -190,6 +190,13 @@ public sealed partial class InProcessSandboxHost
         _templates[template.Manifest.Name] = template;
     }
 
+    /// <inheritdoc/>
+    public void RemoveTemplate(string tenant, string name)
+    {
+        // Runs that are under way have it in their hands: its memory goes with the last of them.
+        if (_templates.TryRemove(name, out _)) _pools.Drop(name);
+    }
+
     private async Task<SandboxSnapshot> LoadAsync(Stream content, CancellationToken cancellationToken)
     {
         using var file = MemoryFile.Create("ramet-incoming");

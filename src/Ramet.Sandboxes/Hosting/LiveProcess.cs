@@ -12,6 +12,9 @@ internal sealed class LiveProcess(LiveSandbox sandbox, HostedProgram program, Ou
 
     public HostedProgram Program { get; } = program;
 
+    /// <summary>Its command as lists tell it: of a long one the beginning. Lists are made often, and go through pipes.</summary>
+    public IReadOnlyList<string> Description { get; } = Shorten(program.Command);
+
     public OutputBuffer Output { get; } = output;
 
     public required int OutputStream { get; init; }
@@ -83,6 +86,16 @@ internal sealed class LiveProcess(LiveSandbox sandbox, HostedProgram program, Ou
     }
 
     public LiveProcessState Save() => new(Pid, Program, OutputStream, Started, ExitCode, Output.Save());
+
+    private static IReadOnlyList<string> Shorten(IReadOnlyList<string> command)
+    {
+        const int Most = 4096, MostOfLast = 64;
+        int left = Most;
+        var words = command.TakeWhile(word => (left -= word.Length + 1) >= 0).ToList();
+        if (words.Count == command.Count) return command;
+        string next = command[words.Count];
+        return [.. words, string.Concat(next.AsSpan(0, Math.Min(next.Length, MostOfLast)), "...")];
+    }
 
     private HostedEventKind KindOf(int stream) => stream == OutputStream ? HostedEventKind.Stdout : HostedEventKind.Stderr;
 }

@@ -51,7 +51,8 @@ internal sealed partial class LiveSandbox
     {
         lock (_holding)
         {
-            if (!_held) return;
+            // One that was rewound meanwhile is not held any more, and is given up all the same.
+            if (!_held && leaveFor is null) return;
             _held = false;
         }
 

@@ -17,11 +17,12 @@ internal sealed partial class LiveSandbox
             throw new SandboxConflictException($"The sandbox was made from image '{Spec.Image}', in which no interpreter waits for code. Start a program in it as a process, or make a sandbox from a template.");
         await _interpreter.WaitAsync(cancellationToken).ConfigureAwait(false);
         bool finished = false;
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var interruption = Task.FromResult(false);
         long started = Environment.TickCount64;
         try
         {
             CheckAlive();
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             limit.CancelAfter(run.Timeout);
             if (await WaitForOldRunAsync(limit.Token, cancellationToken).ConfigureAwait(false) is { } late)
             {
@@ -43,22 +44,22 @@ internal sealed partial class LiveSandbox
                     new ExecRequest { Code = run.Code, Environment = run.Environment, WorkingDirectory = run.WorkingDirectory }, RunnerFlags.Session | RunnerFlags.Value | RunnerFlags.FlushLines);
             }
 
-            bool timedOut = false;
+            // Beside whoever reads: the time is over also when he is slow.
+            interruption = InterruptLateAsync(reply.Task, limit.Token);
             while (!reply.Task.IsCompleted && !_ended.Task.IsCompleted)
             {
-                while (reader.TryRead() is { } piece) yield return piece;
-                if (!timedOut && limit.IsCancellationRequested)
+                while (reader.TryRead() is { } piece)
                 {
-                    timedOut = true;
-                    await InterruptAsync(reply.Task).ConfigureAwait(false);
+                    yield return piece;
                     cancellationToken.ThrowIfCancellationRequested();
-                    continue;
                 }
 
-                await WaitQuietlyAsync(reader, Task.WhenAny(reply.Task, _ended.Task), timedOut ? CancellationToken.None : limit.Token).ConfigureAwait(false);
+                cancellationToken.ThrowIfCancellationRequested();
+                await WaitQuietlyAsync(reader, Task.WhenAny(reply.Task, _ended.Task), cancellationToken).ConfigureAwait(false);
             }
 
             finished = true;
+            bool timedOut = await interruption.ConfigureAwait(false);
             while (reader.TryRead() is { } piece) yield return piece;
             int exitCode = 137;
             string details = "";
@@ -73,7 +74,8 @@ internal sealed partial class LiveSandbox
         finally
         {
             // Whoever asked has gone: what runs is interrupted, so that the next one finds the interpreter free.
-            if (!finished && _reply is { } open && !open.Task.IsCompleted && !_ended.Task.IsCompleted) await InterruptAsync(open.Task).ConfigureAwait(false);
+            if (!limit.IsCancellationRequested && !finished && _reply is { } open && !open.Task.IsCompleted && !_ended.Task.IsCompleted) await InterruptAsync(open.Task).ConfigureAwait(false);
+            else await interruption.ConfigureAwait(false);
             Volatile.Write(ref _idleSince, Environment.TickCount64);
             _interpreter.Release();
         }
@@ -130,6 +132,15 @@ internal sealed partial class LiveSandbox
         {
             // The caller looks at the token.
         }
+    }
+
+    /// <summary>Interrupts what runs when its time is over. Gives whether that came first.</summary>
+    private async Task<bool> InterruptLateAsync(Task reply, CancellationToken limit)
+    {
+        await Task.WhenAny(reply, _ended.Task, Task.Delay(Timeout.Infinite, limit)).ConfigureAwait(false);
+        if (reply.IsCompleted || _ended.Task.IsCompleted) return false;
+        await InterruptAsync(reply).ConfigureAwait(false);
+        return true;
     }
 
     /// <summary>What Ctrl-C does: Python gets KeyboardInterrupt, JavaScript is ended where it is. A program that does not care loses its sandbox.</summary>

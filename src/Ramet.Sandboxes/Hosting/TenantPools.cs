@@ -93,6 +93,24 @@ internal sealed class TenantPools(SandboxEngine engine, TenantPoolOptions option
         foreach (var pool in dropped) pool.Dispose();
     }
 
+    /// <summary>Lets go of the pools of a template; one that is in use goes when it has not been for a while.</summary>
+    public void Drop(string template)
+    {
+        List<SandboxPool> dropped = [];
+        lock (_lock)
+        {
+            if (_spares.Remove(template, out var spare)) dropped.Add(spare);
+            foreach (var (key, entry) in _pools.Where(pair => pair.Key.Template == template && pair.Value.Users == 0).ToList())
+            {
+                _pools.Remove(key);
+                Forget(entry.Pool);
+                dropped.Add(entry.Pool);
+            }
+        }
+
+        foreach (var pool in dropped) pool.Dispose();
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

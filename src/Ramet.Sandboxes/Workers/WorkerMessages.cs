@@ -9,6 +9,9 @@ internal static class WorkerMethod
     /// <summary>Take a template over: <see cref="LoadArguments"/>.</summary>
     public const string Load = "load";
 
+    /// <summary>Let go of a template: <see cref="UnloadArguments"/>.</summary>
+    public const string Unload = "unload";
+
     /// <summary>Run code in a fork: <see cref="ExecArguments"/>, <see cref="ExecAnswer"/>.</summary>
     public const string Exec = "exec";
 
@@ -179,6 +182,9 @@ internal sealed record EventMessage(HostedEventKind Kind, int ExitCode, string? 
 /// <summary>A template, whose memory and state (and, if there are, parts of the image in large pages) are sealed files of the server's process. So many machines are to stand ready at once.</summary>
 internal sealed record LoadArguments(string Manifest, string MemoryPath, string StatePath, string? LargePagesPath, int Machines);
 
+/// <summary>A template that is not needed any more.</summary>
+internal sealed record UnloadArguments(string Name);
+
 /// <summary>Code to run. Blobs: standard input if there is one, then the files' contents.</summary>
 internal sealed record ExecArguments(HostedExec Exec, bool HasInput, IReadOnlyList<string> FilePaths);
 
@@ -189,6 +195,7 @@ internal sealed record ExecAnswer(SandboxEnd End, int ExitCode, string? Message,
 internal sealed record ErrorAnswer(string Message, string Kind, Abi.Errno Error, string? Path = null, string? Reason = null);
 
 [JsonSerializable(typeof(LoadArguments))]
+[JsonSerializable(typeof(UnloadArguments))]
 [JsonSerializable(typeof(ExecArguments))]
 [JsonSerializable(typeof(ExecAnswer))]
 [JsonSerializable(typeof(ErrorAnswer))]

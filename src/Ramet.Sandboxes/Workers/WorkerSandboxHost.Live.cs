@@ -21,23 +21,33 @@ public sealed partial class WorkerSandboxHost
         try
         {
             if (template is not null) await LoadAsync(worker, template).WaitAsync(cancellationToken).ConfigureAwait(false);
-            var (answer, _) = await worker.LiveAsync(LiveMethod.Create, new LiveArguments { Spec = spec }, null, cancellationToken).ConfigureAwait(false);
+            // Not given up halfway: it would be there, and nobody would know its name.
+            var (answer, _) = await worker.LiveAsync(LiveMethod.Create, new LiveArguments { Spec = spec }, null, CancellationToken.None).ConfigureAwait(false);
             var made = worker.Need(answer.Sandbox) with { Tenant = tenant };
             // One that names a sandbox of others is not to be believed.
             placed = TryPlace(tenant, made.Id, worker);
             if (!placed) throw worker.Distrust();
-            if (cancellationToken.IsCancellationRequested)
-            {
-                // Nobody has learnt its name.
-                await DeleteAsync(tenant, made.Id, CancellationToken.None).ConfigureAwait(false);
-                cancellationToken.ThrowIfCancellationRequested();
-            }
-
+            await DeleteIfGoneAsync(made, cancellationToken).ConfigureAwait(false);
+            cancellationToken.ThrowIfCancellationRequested();
             return made;
         }
         finally
         {
             if (!placed) Release(worker);
+        }
+    }
+
+    /// <summary>Ends a sandbox whose maker has gone.</summary>
+    private async Task DeleteIfGoneAsync(HostedSandbox made, CancellationToken cancellationToken)
+    {
+        if (!cancellationToken.IsCancellationRequested) return;
+        try
+        {
+            await DeleteAsync(made.Tenant, made.Id, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (SandboxGoneException)
+        {
+            // It has ended by itself.
         }
     }
 
@@ -48,6 +58,16 @@ public sealed partial class WorkerSandboxHost
         var lists = await Task.WhenAll(workers.Select(worker => ListAsync(worker, cancellationToken))).ConfigureAwait(false);
         return [.. lists.SelectMany(list => list).OrderBy(sandbox => sandbox.Id, StringComparer.Ordinal)];
     }
+
+    /// <inheritdoc/>
+    public SandboxCounts Count(string tenant)
+    {
+        var places = _sandboxes.Values;
+        return new SandboxCounts(places.Count, places.Count(place => place.Tenant == tenant), 0);
+    }
+
+    /// <inheritdoc/>
+    public bool Knows(string tenant, string id) => _sandboxes.TryGetValue(id, out var place) && place.Tenant == tenant;
 
     /// <inheritdoc/>
     public async Task<HostedSandbox> GetAsync(string tenant, string id, CancellationToken cancellationToken)

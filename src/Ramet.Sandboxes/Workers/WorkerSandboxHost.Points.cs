@@ -11,7 +11,8 @@ public sealed partial class WorkerSandboxHost
     {
         var worker = Find(tenant, id);
         var (answer, _) = await worker.LiveAsync(
-            LiveMethod.Fork, new LiveArguments { Id = id, Number = count, Timeout = timeout, Metadata = metadata }, null, cancellationToken).ConfigureAwait(false);
+            // Not given up halfway: the children would be there, and nobody would know their names.
+            LiveMethod.Fork, new LiveArguments { Id = id, Number = count, Timeout = timeout, Metadata = metadata }, null, CancellationToken.None).ConfigureAwait(false);
         var made = worker.Need(answer.Sandboxes);
         if (made.Count != count) throw worker.Distrust();
         foreach (var child in made)
@@ -22,6 +23,8 @@ public sealed partial class WorkerSandboxHost
             throw worker.Distrust();
         }
 
+        foreach (var child in made) await DeleteIfGoneAsync(child with { Tenant = tenant }, cancellationToken).ConfigureAwait(false);
+        cancellationToken.ThrowIfCancellationRequested();
         return [.. made.Select(child => child with { Tenant = tenant, Parent = id })];
     }
 
@@ -110,10 +113,13 @@ public sealed partial class WorkerSandboxHost
         {
             if (template is not null) await LoadAsync(worker, template).WaitAsync(cancellationToken).ConfigureAwait(false);
             uint handle = await SendAsync(worker, content, cancellationToken).ConfigureAwait(false);
-            var (answer, _) = await worker.LiveAsync(LiveMethod.Restore, new LiveArguments { Handle = handle, Restore = restore }, null, cancellationToken).ConfigureAwait(false);
+            var (answer, _) = await worker.LiveAsync(LiveMethod.Restore, new LiveArguments { Handle = handle, Restore = restore }, null, CancellationToken.None).ConfigureAwait(false);
             var made = worker.Need(answer.Sandbox) with { Tenant = tenant };
             placed = (restore.Id is null || restore.Id == made.Id) && TryPlace(tenant, made.Id, worker);
-            return placed ? made : throw worker.Distrust();
+            if (!placed) throw worker.Distrust();
+            await DeleteIfGoneAsync(made, cancellationToken).ConfigureAwait(false);
+            cancellationToken.ThrowIfCancellationRequested();
+            return made;
         }
         finally
         {

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using Ramet.Host;
 using Ramet.Sandboxes.Hosting;
 
 namespace Ramet.Sandboxes.Workers;
@@ -8,9 +7,9 @@ namespace Ramet.Sandboxes.Workers;
 public sealed partial class WorkerSandboxHost
 {
     private readonly TemplateStore _store;
-    private readonly ConcurrentDictionary<string, Shared> _templates = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<(string Tenant, string Name), Shared> _own = new();
-    private readonly ConcurrentDictionary<string, Lazy<Task<Shared>>> _reading = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, SharedTemplate> _templates = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<(string Tenant, string Name), SharedTemplate> _own = new();
+    private readonly ConcurrentDictionary<string, Lazy<Task<SharedTemplate>>> _reading = new(StringComparer.Ordinal);
 
     /// <summary>Those that every spare worker has, in the order in which it takes them over. Under the lock.</summary>
     private readonly List<string> _prepared = [];
@@ -44,7 +43,7 @@ public sealed partial class WorkerSandboxHost
 
         // Processes start while templates are read, or built, which blocks for long.
         var starting = Task.Run(StartSpares, cancellationToken);
-        Shared shared;
+        SharedTemplate shared;
         try
         {
             shared = await ReadAsync(template).WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -67,11 +66,21 @@ public sealed partial class WorkerSandboxHost
     public void AddTemplate(string tenant, Template template)
     {
         ArgumentNullException.ThrowIfNull(template);
-        _own[(tenant, template.Manifest.Name)] = new Shared(template);
+        _own[(tenant, template.Manifest.Name)] = new SharedTemplate(template, isOwn: true);
+    }
+
+    /// <inheritdoc/>
+    public void RemoveTemplate(string tenant, string name)
+    {
+        if (!_own.TryRemove((tenant, name), out var template)) return;
+        template.Dispose();
+        List<WorkerProcess> workers;
+        lock (_lock) workers = [.. _workers.Where(worker => worker.Tenant == tenant && !worker.IsGone)];
+        foreach (var worker in workers) _ = UnloadAsync(worker, name);
     }
 
     /// <summary>A template that a tenant names. One that is on disk only is read now.</summary>
-    private async ValueTask<Shared> FindTemplateAsync(string tenant, string name, CancellationToken cancellationToken)
+    private async ValueTask<SharedTemplate> FindTemplateAsync(string tenant, string name, CancellationToken cancellationToken)
     {
         if (_templates.TryGetValue(name, out var template) || _own.TryGetValue((tenant, name), out template)) return template;
         if (_store.Find(name) is null) throw new TemplateNotFoundException($"Template '{name}' is not there any more.");
@@ -79,22 +88,22 @@ public sealed partial class WorkerSandboxHost
     }
 
     /// <summary>Reads a template, once. It goes on for the others when one caller has gone.</summary>
-    private Task<Shared> ReadAsync(string name)
+    private Task<SharedTemplate> ReadAsync(string name)
     {
-        return _reading.GetOrAdd(name, _ => new Lazy<Task<Shared>>(() => Task.Run(Read))).Value;
+        return _reading.GetOrAdd(name, _ => new Lazy<Task<SharedTemplate>>(() => Task.Run(Read))).Value;
 
-        async Task<Shared> Read()
+        async Task<SharedTemplate> Read()
         {
             try
             {
-                var shared = new Shared(await _store.EnsureAsync(name, _progress).ConfigureAwait(false));
+                var shared = new SharedTemplate(await _store.EnsureAsync(name, _progress).ConfigureAwait(false), isOwn: false);
                 _templates[name] = shared;
                 lock (_lock) _described = new Dictionary<string, HostedTemplate>(_described, StringComparer.Ordinal) { [name] = Describe(name, shared.Template.Manifest) };
                 return shared;
             }
             catch
             {
-                _reading.TryRemove(name, out Lazy<Task<Shared>>? _);
+                _reading.TryRemove(name, out Lazy<Task<SharedTemplate>>? _);
                 throw;
             }
         }
@@ -121,7 +130,7 @@ public sealed partial class WorkerSandboxHost
     }
 
     /// <summary>Has a worker take a template over, once. It goes on for the others when one caller has gone.</summary>
-    private Task LoadAsync(WorkerProcess worker, Shared template)
+    private Task LoadAsync(WorkerProcess worker, SharedTemplate template)
     {
         string name = template.Template.Manifest.Name;
         if (worker.Templates.TryGetValue(name, out var known)) return known.Value;
@@ -131,6 +140,7 @@ public sealed partial class WorkerSandboxHost
         {
             try
             {
+                using var use = template.Use();
                 bool isFirst;
                 lock (_lock) isFirst = _prepared.Count > 0 && _prepared[0] == name;
                 // Of the others one machine is enough: a pool grows to its size when it is used.
@@ -145,33 +155,20 @@ public sealed partial class WorkerSandboxHost
         }
     }
 
-    private static HostedTemplate Describe(string name, TemplateManifest manifest) => new(name, manifest.Runtime, manifest.MemoryBytes);
-
-    /// <summary>A template whose memory and state other processes can map: both are sealed.</summary>
-    private sealed class Shared : IDisposable
+    private static async Task UnloadAsync(WorkerProcess worker, string name)
     {
-        private readonly FileDescriptor _state;
-        private readonly FileDescriptor? _largePages;
-
-        public Shared(Template template)
+        if (!worker.Templates.TryRemove(name, out var loading)) return;
+        try
         {
-            Template = template;
-            _state = MemoryFile.Create("ramet-state");
-            _state.WriteAllAt(template.State.Span, 0);
-            MemoryFile.Seal(_state);
-            _largePages = template.Image.CopyToLargePages(template.Manifest.LargeImagePages);
+            await loading.Value.ConfigureAwait(false);
+            await worker.CallAsync(
+                WorkerMethod.Unload, new UnloadArguments(name), WorkerJson.Default.UnloadArguments, WorkerJson.Default.JsonElement, [], CancellationToken.None).ConfigureAwait(false);
         }
-
-        public Template Template { get; }
-
-        public LoadArguments ToArguments(int machines) => new(Template.Manifest.ToJson(), PathOf(Template.Memory.File), PathOf(_state), _largePages is null ? null : PathOf(_largePages), machines);
-
-        public void Dispose()
+        catch (SandboxException)
         {
-            _state.Dispose();
-            _largePages?.Dispose();
+            // It never had it, or is gone.
         }
-
-        private static string PathOf(FileDescriptor file) => $"/proc/{Environment.ProcessId}/fd/{file.Number}";
     }
+
+    private static HostedTemplate Describe(string name, TemplateManifest manifest) => new(name, manifest.Runtime, manifest.MemoryBytes);
 }

@@ -47,7 +47,7 @@ public sealed partial class WorkerServer : IDisposable
                 case FrameKind.Call:
                     var call = _calls[frame.Call] = new OpenCall();
                     // A guest runs on the thread that serves its exec, which is to be one of the engine's. What is asked of live sandboxes waits without a thread.
-                    if (frame.Method is WorkerMethod.Load or WorkerMethod.Exec or WorkerMethod.Statistics) _engine.Threads.Run(() => Answer(frame, call));
+                    if (frame.Method is WorkerMethod.Load or WorkerMethod.Unload or WorkerMethod.Exec or WorkerMethod.Statistics) _engine.Threads.Run(() => Answer(frame, call));
                     else _ = Task.Run(() => AnswerAsync(frame, call));
                     break;
                 case FrameKind.Cancel:
@@ -135,6 +135,11 @@ public sealed partial class WorkerServer : IDisposable
         {
             case WorkerMethod.Load:
                 Load(Read(call, WorkerJson.Default.LoadArguments));
+                return Result(call, "{}"u8.ToArray());
+            case WorkerMethod.Unload:
+                _host.RemoveTemplate(Tenant, Read(call, WorkerJson.Default.UnloadArguments).Name);
+                // Its memory is in the hands of the collector now, to which it looks like a few bytes.
+                GC.Collect(GC.MaxGeneration, GCCollectionMode.Optimized, blocking: false);
                 return Result(call, "{}"u8.ToArray());
             case WorkerMethod.Exec:
                 return Execute(call, cancellationToken);

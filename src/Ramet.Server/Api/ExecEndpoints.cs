@@ -58,7 +58,7 @@ internal sealed class ExecEndpoints(Executor executor, ServerSettings settings)
         int count = body.Executions.Count;
         if (count == 0 || count > settings.Batch) throw ProblemException.BadRequest($"'executions' holds {count} items; a batch has 1 to {settings.Batch} (limits.batch).");
         string tenant = Caller.Of(context).Id;
-        var items = body.Executions.Select((item, i) => executor.Check(tenant, item ?? throw ProblemException.BadRequest($"'executions[{i}]' is null."), $"executions[{i}].")).ToArray();
+        var items = body.Executions.Select((item, i) => executor.Share(executor.Check(tenant, item ?? throw ProblemException.BadRequest($"'executions[{i}]' is null."), $"executions[{i}]."), count)).ToArray();
         var results = new ExecAnswer[count];
         // No more at a time than can run: the rest of the batch would only take places in the queue from others.
         var options = new ParallelOptions { MaxDegreeOfParallelism = executor.Concurrency, CancellationToken = context.RequestAborted };

@@ -18,6 +18,12 @@ internal sealed class Executor(IDurableSandboxHost host, FairGate gate, ServerMe
 {
     private const int MostFiles = 1000;
 
+    /// <summary>What code of a batch may print in any case, bytes.</summary>
+    private const long LeastShare = 256 << 10;
+
+    /// <summary>How long a client may go on reading what code has printed when its time is over.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+
     /// <summary>How much more than <c>limits.output_mb</c> may be printed when it is streamed.</summary>
     private const int StreamFactor = 4;
 
@@ -60,6 +66,9 @@ internal sealed class Executor(IDurableSandboxHost host, FairGate gate, ServerMe
         };
     }
 
+    /// <summary>Code of a batch: all of its output is in one answer, so it shares room for the output of two.</summary>
+    public HostedExec Share(HostedExec exec, int count) => exec with { MaxOutputBytes = Math.Min(exec.MaxOutputBytes, Math.Max(LeastShare, ((long)settings.OutputMb << 21) / count)) };
+
     /// <summary>Runs it when its turn comes.</summary>
     /// <param name="tenant">Who sends it.</param>
     /// <param name="exec">What was checked.</param>
@@ -92,6 +101,9 @@ internal sealed class Executor(IDurableSandboxHost host, FairGate gate, ServerMe
         // Nothing of it is kept, so that there may be more.
         exec = exec with { MaxOutputBytes = exec.MaxOutputBytes * StreamFactor };
         using var turn = await EnterAsync(tenant, context.RequestAborted).ConfigureAwait(false);
+        // Whoever still reads when the code has long been over has a turn for which others wait.
+        var late = new Timer(static context => ((HttpContext)context!).Abort(), context, exec.Timeout + s_patience, Timeout.InfiniteTimeSpan);
+        await using var lateDisposal = late.ConfigureAwait(false);
         var events = host.ExecuteStreamAsync(tenant, exec, context.RequestAborted).GetAsyncEnumerator(context.RequestAborted);
         await using var disposal = events.ConfigureAwait(false);
         var stream = await EventStream.BeginAsync(context).ConfigureAwait(false);

@@ -40,12 +40,14 @@ internal sealed class FileArchive(ILiveSandboxHost host, string tenant, string i
         string prefix = directory.EndsWith('/') ? directory : directory + "/";
         try
         {
-            var reader = new TarReader(input, leaveOpen: true);
+            var guarded = new TarGuardStream(input);
+            await using var guarding = guarded.ConfigureAwait(false);
+            var reader = new TarReader(guarded, leaveOpen: true);
             await using var disposal = reader.ConfigureAwait(false);
             while (await reader.GetNextEntryAsync(copyData: false, cancellationToken).ConfigureAwait(false) is { } entry)
                 await ReadEntryAsync(prefix, entry, cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is FormatException or InvalidDataException or EndOfStreamException)
+        catch (Exception e) when (e is FormatException or InvalidDataException or EndOfStreamException or OverflowException)
         {
             throw ProblemException.BadRequest($"The body is not a tar archive: {e.Message}");
         }

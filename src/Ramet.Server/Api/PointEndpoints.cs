@@ -9,7 +9,7 @@ using Ramet.Server.Keys;
 namespace Ramet.Server.Api;
 
 /// <summary>Points of sandboxes: pausing, forks, checkpoints; and what is known of them as they run.</summary>
-internal sealed class PointEndpoints(IDurableSandboxHost host, SandboxAdmission admission)
+internal sealed class PointEndpoints(IDurableSandboxHost host, Admission admission)
 {
     private const int MostChildren = 64;
     private const string Base = "/v1/sandboxes/{id}";
@@ -72,16 +72,18 @@ internal sealed class PointEndpoints(IDurableSandboxHost host, SandboxAdmission 
     private async Task PauseAsync(HttpContext context)
     {
         string tenant = Caller.Of(context).Id;
-        await admission.CheckPausedAsync(tenant, context.RequestAborted).ConfigureAwait(false);
-        await AnswerAsync(context, await host.PauseAsync(tenant, Id(context), context.RequestAborted).ConfigureAwait(false)).ConfigureAwait(false);
+        HostedSandbox paused;
+        using (admission.EnterPaused(tenant)) paused = await host.PauseAsync(tenant, Id(context), context.RequestAborted).ConfigureAwait(false);
+        await AnswerAsync(context, paused).ConfigureAwait(false);
     }
 
     private async Task ResumeAsync(HttpContext context)
     {
         string tenant = Caller.Of(context).Id;
         var sandbox = await host.GetAsync(tenant, Id(context), context.RequestAborted).ConfigureAwait(false);
-        using var place = sandbox is { IsPaused: true, IsPausedAutomatically: false } ? await admission.EnterAsync(tenant, 1, context.RequestAborted).ConfigureAwait(false) : null;
-        await AnswerAsync(context, await host.ResumeAsync(tenant, Id(context), context.RequestAborted).ConfigureAwait(false)).ConfigureAwait(false);
+        using (sandbox is { IsPaused: true, IsPausedAutomatically: false } ? admission.EnterSandboxes(tenant, 1) : null)
+            sandbox = await host.ResumeAsync(tenant, Id(context), context.RequestAborted).ConfigureAwait(false);
+        await AnswerAsync(context, sandbox).ConfigureAwait(false);
     }
 
     private async Task ForkAsync(HttpContext context)
@@ -92,8 +94,8 @@ internal sealed class PointEndpoints(IDurableSandboxHost host, SandboxAdmission 
         TimeSpan? timeout = body.TimeoutSeconds is { } seconds ? SandboxSpecs.Lifetime(seconds) : null;
         var metadata = body.Metadata is null ? null : SandboxSpecs.Metadata(body.Metadata);
         string tenant = Caller.Of(context).Id;
-        using var place = await admission.EnterAsync(tenant, count, context.RequestAborted).ConfigureAwait(false);
-        var made = await host.ForkAsync(tenant, Id(context), count, timeout, metadata, context.RequestAborted).ConfigureAwait(false);
+        IReadOnlyList<HostedSandbox> made;
+        using (admission.EnterSandboxes(tenant, count)) made = await host.ForkAsync(tenant, Id(context), count, timeout, metadata, context.RequestAborted).ConfigureAwait(false);
         context.Response.StatusCode = StatusCodes.Status201Created;
         await Json.WriteAsync(context, new ForkAnswer { Sandboxes = [.. made.Select(SandboxEndpoints.Answer)] }, Json.Contracts.ForkAnswer).ConfigureAwait(false);
     }

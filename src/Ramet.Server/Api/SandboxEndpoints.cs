@@ -13,7 +13,7 @@ using Ramet.Server.Keys;
 namespace Ramet.Server.Api;
 
 /// <summary>Sandboxes that live on between requests, and code in their warm interpreters.</summary>
-internal sealed class SandboxEndpoints(IDurableSandboxHost host, SandboxAdmission admission, Executor executor, ServerSettings settings)
+internal sealed class SandboxEndpoints(IDurableSandboxHost host, Admission admission, Executor executor, ServerSettings settings)
 {
     private const int LargestOutput = 16 << 20;
     private const int LargestPage = 1000;
@@ -61,8 +61,8 @@ internal sealed class SandboxEndpoints(IDurableSandboxHost host, SandboxAdmissio
         var spec = SandboxSpecs.Read(tenant, body, executor, settings);
         var directories = new HostDirectories(host, settings);
         var mounts = directories.Check(body.Mounts);
-        using var place = await admission.EnterAsync(tenant, 1, context.RequestAborted).ConfigureAwait(false);
-        var made = await host.CreateAsync(tenant, spec, context.RequestAborted).ConfigureAwait(false);
+        HostedSandbox made;
+        using (admission.EnterSandboxes(tenant, 1)) made = await host.CreateAsync(tenant, spec, context.RequestAborted).ConfigureAwait(false);
         try
         {
             await directories.CopyAsync(tenant, made.Id, mounts, context.RequestAborted).ConfigureAwait(false);

@@ -10,7 +10,7 @@ using Ramet.Server.Keys;
 namespace Ramet.Server.Api;
 
 /// <summary>Snapshots: states of sandboxes on disk, from which others go on.</summary>
-internal sealed class SnapshotEndpoints(IDurableSandboxHost host, SandboxAdmission admission, Executor executor, ServerSettings settings)
+internal sealed class SnapshotEndpoints(IDurableSandboxHost host, Admission admission, Executor executor, ServerSettings settings)
 {
     private const int LargestPage = 1000;
     private const string FileType = "application/octet-stream";
@@ -54,28 +54,32 @@ internal sealed class SnapshotEndpoints(IDurableSandboxHost host, SandboxAdmissi
     {
         var body = await Json.ReadAsync(context, Json.Contracts.SnapshotBody, new SnapshotBody()).ConfigureAwait(false);
         string tenant = Caller.Of(context).Id;
-        CheckRoom(tenant);
-        await WriteAsync(context, await host.SnapshotAsync(tenant, Id(context), SandboxSpecs.Name(body.Name), body.Whole, context.RequestAborted).ConfigureAwait(false), created: true).ConfigureAwait(false);
+        HostedSnapshot snapshot;
+        using (admission.EnterSnapshot(tenant)) snapshot = await host.SnapshotAsync(tenant, Id(context), SandboxSpecs.Name(body.Name), body.Whole, context.RequestAborted).ConfigureAwait(false);
+        await WriteAsync(context, snapshot, created: true).ConfigureAwait(false);
     }
 
     private async Task UploadAsync(HttpContext context)
     {
         string tenant = Caller.Of(context).Id;
         string? name = SandboxSpecs.Name(context.Request.Query["name"].ToString() is { Length: > 0 } given ? given : null);
-        CheckRoom(tenant);
-        // It is tried out.
-        using var place = await admission.EnterAsync(tenant, 1, context.RequestAborted).ConfigureAwait(false);
         // What is known of a sandbox beside its memory did not come along: the template is the file's own.
         var spec = new HostedSandboxSpec(executor.TemplateOf(tenant, null, null, ""), executor.Memory(null, ""), TimeSpan.FromMinutes(5), SandboxSpecs.Metadata(null))
         {
             MaxCheckpoints = settings.Checkpoints, MaxCheckpointBytes = (long)settings.CheckpointMb << 20,
         };
         HostedSnapshot snapshot = null!;
-        await RequestBody.UseAsync(context, async body =>
+        // It is tried out: that takes a sandbox.
+        using (admission.EnterSnapshot(tenant))
+        using (admission.EnterSandboxes(tenant, 1))
         {
-            var limited = new LimitedStream(body, (long)settings.SnapshotMb << 20);
-            snapshot = await host.ImportAsync(tenant, name, spec, (ulong)settings.MaxMemoryMb << 20, limited, context.RequestAborted).ConfigureAwait(false);
-        }).ConfigureAwait(false);
+            await RequestBody.UseAsync(context, async body =>
+            {
+                var limited = new LimitedStream(body, (long)settings.SnapshotMb << 20);
+                snapshot = await host.ImportAsync(tenant, name, spec, (ulong)settings.MaxMemoryMb << 20, limited, context.RequestAborted).ConfigureAwait(false);
+            }).ConfigureAwait(false);
+        }
+
         await WriteAsync(context, snapshot, created: true).ConfigureAwait(false);
     }
 
@@ -115,12 +119,6 @@ internal sealed class SnapshotEndpoints(IDurableSandboxHost host, SandboxAdmissi
         context.Response.ContentType = FileType;
         context.Response.ContentLength = file.Length;
         await file.CopyToAsync(context.Response.Body, 256 << 10, context.RequestAborted).ConfigureAwait(false);
-    }
-
-    private void CheckRoom(string tenant)
-    {
-        if (host.ListSnapshots(tenant).Count >= settings.KeySnapshots)
-            throw new ProblemException(429, "Too many snapshots", $"The key has as many snapshots as it may ({settings.KeySnapshots}, keys.snapshots); delete some.");
     }
 
     private static Task WriteAsync(HttpContext context, HostedSnapshot snapshot, bool created)

@@ -2,14 +2,13 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Ramet.Contracts;
 using Ramet.Sandboxes.Hosting;
-using Ramet.Server.Configuration;
 using Ramet.Server.Http;
 using Ramet.Server.Keys;
 
 namespace Ramet.Server.Api;
 
 /// <summary>Templates that keys make of their sandboxes.</summary>
-internal sealed class TemplateEndpoints(IDurableSandboxHost host, ServerSettings settings)
+internal sealed class TemplateEndpoints(IDurableSandboxHost host, Admission admission)
 {
     /// <summary>Adds the endpoints.</summary>
     public void Map(IEndpointRouteBuilder routes)
@@ -36,9 +35,8 @@ internal sealed class TemplateEndpoints(IDurableSandboxHost host, ServerSettings
         if (body.Name.Length is 0 or > 64 || body.Name[0] is '.' or '-' || !body.Name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.') || body.Name.StartsWith("tpl_", StringComparison.Ordinal))
             throw ProblemException.BadRequest("'name' has up to 64 letters, digits, '-', '_' and '.', and begins with a letter, a digit or '_', but not with 'tpl_'.");
         string tenant = Caller.Of(context).Id;
-        if (host.ListTemplates(tenant).Count >= settings.KeyTemplates)
-            throw new ProblemException(429, "Too many templates", $"The key has as many templates as it may ({settings.KeyTemplates}, keys.templates); delete some.");
-        var made = await host.CreateTemplateAsync(tenant, body.Name, body.Sandbox, context.RequestAborted).ConfigureAwait(false);
+        HostedOwnTemplate made;
+        using (admission.EnterTemplate(tenant)) made = await host.CreateTemplateAsync(tenant, body.Name, body.Sandbox, context.RequestAborted).ConfigureAwait(false);
         context.Response.StatusCode = StatusCodes.Status201Created;
         await Json.WriteAsync(context, Answer(made), Json.Contracts.TemplateAnswer).ConfigureAwait(false);
     }
