@@ -47,6 +47,6 @@ namespace Ramet.Client;
 [JsonSerializable(typeof(TextEvent))]
 internal sealed partial class ClientJson : JsonSerializerContext;
 
-internal sealed record ProblemAnswer(string? Title, string? Detail, string? Error, string? RequestId);
+internal sealed record ProblemAnswer(int? Status, string? Title, string? Detail, string? Error, string? RequestId);
 
 internal sealed record TextEvent(string Text);

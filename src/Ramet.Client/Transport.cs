@@ -42,7 +42,12 @@ internal sealed class Transport(HttpClient http, int retries)
         await using var disposal = stream.ConfigureAwait(false);
         var events = SseParser.Create(stream).EnumerateAsync(cancellationToken).GetAsyncEnumerator(cancellationToken);
         await using var end = events.ConfigureAwait(false);
-        while (await Guard(() => events.MoveNextAsync().AsTask(), cancellationToken).ConfigureAwait(false)) yield return events.Current;
+        while (await Guard(() => events.MoveNextAsync().AsTask(), cancellationToken).ConfigureAwait(false))
+        {
+            // What became of it after the answer had begun, such as that the sandbox was paused.
+            if (events.Current.EventType == "error") throw ErrorOf(0, Encoding.UTF8.GetBytes(events.Current.Data), null, null);
+            yield return events.Current;
+        }
     }
 
     /// <summary>What code prints, and at last what it came to.</summary>
@@ -94,11 +99,23 @@ internal sealed class Transport(HttpClient http, int retries)
         byte[] content = await Guard(() => response.Content.ReadAsByteArrayAsync(cancellationToken), cancellationToken).ConfigureAwait(false);
         int status = (int)response.StatusCode;
         string? requestId = response.Headers.TryGetValues("X-Request-Id", out var values) ? values.FirstOrDefault() : null;
-        var retryAfter = response.Headers.RetryAfter?.Delta;
+        return ErrorOf(status, content, requestId, response.Headers.RetryAfter?.Delta);
+    }
+
+    /// <summary>The error that a problem document tells of.</summary>
+    /// <param name="status">The HTTP status; 0: that of the document.</param>
+    /// <param name="content">The document, or what came in its place.</param>
+    /// <param name="requestId">Names the request, if the document does not.</param>
+    /// <param name="retryAfter">After which to try again.</param>
+    private static RametApiException ErrorOf(int status, byte[] content, string? requestId, TimeSpan? retryAfter)
+    {
         try
         {
             if (JsonSerializer.Deserialize(content, ClientJson.Default.ProblemAnswer) is { } problem)
+            {
+                if (status == 0) status = problem.Status ?? 500;
                 return new RametApiException(status, problem.Title ?? $"HTTP {status}", problem.Detail ?? problem.Error ?? "", problem.RequestId ?? requestId, retryAfter);
+            }
         }
         catch (JsonException)
         {

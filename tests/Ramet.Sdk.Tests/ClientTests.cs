@@ -114,6 +114,19 @@ public sealed class ClientTests(Daemon daemon) : IDisposable
     }
 
     [Fact]
+    public async Task A_streamed_run_whose_sandbox_is_paused_says_so()
+    {
+        await using var sandbox = new Sandbox(_client);
+        Task? pausing = null;
+        const string Code = "print('begun', flush=True)\nwhile True: pass";
+        var error = await Assert.ThrowsAsync<RametApiException>(() => sandbox.RunAsync(Code, new RunOptions { Timeout = TimeSpan.FromSeconds(250) }, _ => pausing = sandbox.PauseAsync()));
+        Assert.Equal((409, RametError.Conflict), (error.Status, error.Error));
+        Assert.Contains("paused", error.Detail, StringComparison.Ordinal);
+        Assert.False(string.IsNullOrEmpty(error.RequestId));
+        await pausing!;
+    }
+
+    [Fact]
     public async Task Sandboxes_are_found_extended_listed_and_ended()
     {
         string tag = Guid.NewGuid().ToString("n");

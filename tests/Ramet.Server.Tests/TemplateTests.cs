@@ -49,6 +49,45 @@ public sealed class TemplateTests(Daemon daemon)
     }
 
     [Fact]
+    public async Task A_template_of_a_key_goes_by_its_name_in_answers_and_by_none_in_metrics()
+    {
+        string name = "own-" + Guid.NewGuid().ToString("n")[..8];
+        await using var source = await LiveSandbox.CreateAsync(daemon.Http);
+        await source.RunAsync("value = 40");
+        await daemon.Http.PostAsync("/v1/templates", new { name, sandbox = source.Id }, HttpStatusCode.Created);
+        try
+        {
+            Assert.Equal("40\n", (string?)(await daemon.Http.PostAsync("/v1/exec", new { code = "print(value)", template = name }))["stdout"]);
+            string metrics = await daemon.Http.GetStringAsync("/v1/metrics");
+            Assert.DoesNotContain(name, metrics, StringComparison.Ordinal);
+            Assert.Contains("ramet_execs_total{template=\"own\",outcome=\"exited\"}", metrics, StringComparison.Ordinal);
+
+            await using var sandbox = await LiveSandbox.CreateAsync(daemon.Http, new { template = name });
+            await daemon.Http.PostAsync($"{sandbox.Path}/checkpoints", new { name = "mark" }, HttpStatusCode.Created);
+            string snapshot = (string)(await daemon.Http.PostAsync($"{sandbox.Path}/snapshots", "{}", HttpStatusCode.Created))["id"]!;
+            var child = (await daemon.Http.PostAsync($"{sandbox.Path}/fork", "{}", HttpStatusCode.Created))["sandboxes"]![0]!;
+            var made = await daemon.Http.PostAsync("/v1/sandboxes", new { snapshot }, HttpStatusCode.Created);
+            await using var ends = new LiveSandbox(daemon.Http, (string)child["id"]!);
+            await using var endsToo = new LiveSandbox(daemon.Http, (string)made["id"]!);
+            var answers = new List<JsonNode> { child, made, await daemon.Http.PostAsync($"{sandbox.Path}/rewind", new { checkpoint = "mark" }) };
+            // Also of one that is as asked for already.
+            foreach (string what in (string[])["pause", "pause", "patch", "resume", "resume", "patch"])
+            {
+                using var body = Http.Body("{\"timeout_seconds\":600}");
+                if (what == "patch") answers.Add(await Http.ReadAsync(await daemon.Http.PatchAsync(sandbox.Path, body), HttpStatusCode.OK));
+                else answers.Add(await daemon.Http.PostAsync($"{sandbox.Path}/{what}", "{}"));
+            }
+
+            Assert.All(answers, answer => Assert.Equal(name, (string?)answer["template"]));
+            using var removed = await daemon.Http.DeleteAsync($"/v1/snapshots/{snapshot}");
+        }
+        finally
+        {
+            using var removed = await daemon.Http.DeleteAsync($"/v1/templates/{name}");
+        }
+    }
+
+    [Fact]
     public async Task A_server_for_one_template_loads_the_other_when_it_is_used()
     {
         using var server = new RunningServer(["--dev", "--listen", "127.0.0.1:0"], new Dictionary<string, string?> { ["RAMET_TEMPLATES"] = "python" });

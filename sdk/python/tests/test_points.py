@@ -29,6 +29,19 @@ class PointTests(unittest.TestCase):
         self.assertEqual("running", self.sandbox.resume().state)
         self.assertEqual("1", self.sandbox.run("x").value)
 
+    def test_a_streamed_run_whose_sandbox_is_paused_says_so(self):
+        with self.assertRaisesRegex(ConflictError, "paused") as caught:
+            self.sandbox.run("print('begun', flush=True)\nwhile True: pass", timeout_seconds=250, on_stdout=lambda text: self.sandbox.pause())
+        self.assertEqual(409, caught.exception.status)
+        self.assertTrue(caught.exception.request_id)
+
+        async def work():
+            async with AsyncSandbox() as sandbox:
+                await sandbox.run("print('begun', flush=True)\nwhile True: pass", timeout_seconds=250, on_stdout=lambda text: sandbox.pause())
+
+        with self.assertRaisesRegex(ConflictError, "paused"):
+            asyncio.run(work())
+
     def test_snapshots_are_gone_on_from(self):
         with Client() as client:
             saved = self.sandbox.snapshot("prepared")

@@ -46,6 +46,15 @@ impl Error {
 
     pub(crate) fn api(status: u16, request_id: Option<&str>, retry_after: Option<&str>, body: &[u8]) -> Error {
         let problem: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+        Error::problem(status, request_id, retry_after, &problem, body)
+    }
+
+    /// The error that an event tells of: the answer had begun when it happened, such as that the sandbox was paused.
+    pub(crate) fn event(problem: &serde_json::Value) -> Error {
+        Error::problem(problem["status"].as_u64().unwrap_or(500) as u16, None, None, problem, &[])
+    }
+
+    fn problem(status: u16, request_id: Option<&str>, retry_after: Option<&str>, problem: &serde_json::Value, body: &[u8]) -> Error {
         let text = |name: &str| problem[name].as_str().map(str::to_owned);
         // Without a problem document something between here and the server has answered.
         let plain = || String::from_utf8_lossy(&body[..body.len().min(500)]).trim().to_owned();

@@ -21,6 +21,9 @@ impl EventParser {
             if line.is_empty() {
                 if !self.data.is_empty() {
                     let value = serde_json::from_str(&self.data).map_err(|error| Error::Transport(format!("An event cannot be read: {}", error)))?;
+                    if self.name == "error" {
+                        return Err(Error::event(&value));
+                    }
                     each(&self.name, value);
                 }
                 self.name.clear();

@@ -181,3 +181,16 @@ fn sandboxes_are_forked_paused_saved_rewound_and_compared() {
     client.delete_snapshot(&saved.id).unwrap();
     assert!(parent.metrics().unwrap()["runs"].as_u64().unwrap() >= 3);
 }
+
+#[test]
+fn a_streamed_run_whose_sandbox_is_paused_says_so() {
+    let sandbox = Sandbox::new().unwrap();
+    let options = RunOptions { timeout: Some(Duration::from_secs(250)), ..Default::default() };
+    let paused = |_: &Output| {
+        sandbox.pause().unwrap();
+    };
+    match sandbox.run_streaming("print('begun', flush=True)\nwhile True: pass", &options, paused) {
+        Err(Error::Api(error)) => assert!(error.status == 409 && error.detail.contains("paused") && error.request_id.is_some(), "{:?}", error),
+        other => panic!("{:?}", other),
+    }
+}

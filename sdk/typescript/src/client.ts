@@ -1,7 +1,7 @@
 import "./dispose.js";
 import { type ApiError, brokenBy, errorOf, TransportError } from "./errors.js";
 import { readEvents } from "./events.js";
-import { type Content, camel, ExecResult, type Health, type Json, type SandboxInfo, type Snapshot, snake, type Template, toBase64 } from "./models.js";
+import { type Content, camel, ExecResult, fromBase64, type Health, type Json, type SandboxInfo, type Snapshot, snake, type Template, toBase64 } from "./models.js";
 
 /** Where the server is. */
 export interface ClientOptions {
@@ -68,6 +68,9 @@ function environment(name: string): string | undefined {
 
 const longestPause = 10;
 
+/** Code that may take as long as this (seconds) is streamed: fetch of Node.js gives up on an answer that has not begun after 300 seconds, and a stream begins when its turn has come. */
+export const streamFrom = 200;
+
 /** A server. */
 export class Client {
   readonly url: string;
@@ -91,12 +94,17 @@ export class Client {
   /** Runs code in a fork of its own, of which nothing is left. JavaScript, unless `language` or `template` says otherwise. */
   async exec(code: string, options: ExecOptions = {}): Promise<ExecResult> {
     const request = { json: execBody(code, options), signal: options.signal };
-    if (!options.onStdout && !options.onStderr) return new ExecResult(await this.json("POST", "/v1/exec", request));
+    if (!options.onStdout && !options.onStderr) {
+      return new ExecResult((options.timeoutSeconds ?? 0) < streamFrom ? await this.json("POST", "/v1/exec", request) : await this.#streamBytes("/v1/exec", request));
+    }
     const { data, stdout, stderr } = await this.stream("POST", "/v1/exec", request, options);
     return new ExecResult({ ...data, stdout, stderr, output: stdout + stderr });
   }
 
-  /** Runs several pieces of code, each in a fork of its own. Results are in the same order. */
+  /**
+   * Runs several pieces of code, each in a fork of its own. Results are in the same order. The answer begins when all have ended, for which fetch of Node.js waits 300 seconds: what may take
+   * longer goes one by one, with `exec` and its `timeoutSeconds`.
+   */
   async execBatch(codes: Iterable<string | ({ code: string } & ExecOptions)>, common: ExecOptions = {}): Promise<ExecResult[]> {
     const executions = Array.from(codes, (one) => (typeof one === "string" ? execBody(one, common) : execBody(one.code, { ...common, ...one })));
     const answer = await this.json("POST", "/v1/exec/batch", { json: { executions }, signal: common.signal });
@@ -181,6 +189,20 @@ export class Client {
     return { data, stdout, stderr };
   }
 
+  /** Code whose output is collected from a stream: the answer as it would have been without one. */
+  async #streamBytes(path: string, request: RequestOptions): Promise<Json> {
+    const response = await this.request("POST", path, { ...request, query: { output: "base64" }, accept: "text/event-stream" });
+    const pieces: Record<string, Uint8Array[]> = { stdout: [], stderr: [] };
+    let data: Json | undefined;
+    for await (const event of readEvents(response.body!, request.signal)) {
+      if (event.name === "end") data = event.data;
+      else pieces[event.name]?.push(fromBase64(event.data["base64"] as string));
+    }
+    if (!data) throw new TransportError("The stream ended before the code did.");
+    const [stdout, stderr] = [textOf(pieces["stdout"]!), textOf(pieces["stderr"]!)];
+    return { ...data, stdout: stdout.text, stderr: stderr.text, output: stdout.text + stderr.text, stdout_base64: stdout.base64, stderr_base64: stderr.base64 };
+  }
+
   /** A request whose answer is JSON, or nothing. For what this class has no method for. */
   async json(method: string, path: string, options: RequestOptions = {}): Promise<Json> {
     const response = await this.request(method, path, options);
@@ -244,6 +266,22 @@ export async function execBatch(codes: Iterable<string | ({ code: string } & Exe
 /** The list in an answer. */
 export function firstList(answer: Json): Json[] {
   return (Array.isArray(answer) ? answer : Object.values(answer).find(Array.isArray) ?? []) as Json[];
+}
+
+/** Text of bytes that came in pieces, and the bytes in base64 when they are not UTF-8. */
+function textOf(pieces: Uint8Array[]): { text: string; base64: string | null } {
+  const bytes = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  const decode = (fatal: boolean) => new TextDecoder("utf-8", { fatal, ignoreBOM: true }).decode(bytes);
+  try {
+    return { text: decode(true), base64: null };
+  } catch {
+    return { text: decode(false), base64: toBase64(bytes) };
+  }
 }
 
 function execBody(code: string, options: ExecOptions): Json {

@@ -70,22 +70,24 @@ const byStatus: Record<number, typeof ApiError> = {
 
 /** The error that an answer tells of. */
 export async function errorOf(response: Response): Promise<ApiError> {
-  let title = `HTTP ${response.status}`;
-  let detail = "";
-  let requestId = response.headers.get("x-request-id") ?? undefined;
+  const requestId = response.headers.get("x-request-id") ?? undefined;
   const text = await response.text().catch(() => "");
+  const after = Number(response.headers.get("retry-after") ?? NaN);
+  const retryAfter = Number.isNaN(after) ? undefined : after;
   try {
-    const problem = JSON.parse(text) as Record<string, unknown>;
-    title = String(problem["title"] ?? title);
-    detail = String(problem["detail"] ?? problem["error"] ?? "");
-    requestId = (problem["request_id"] as string | undefined) ?? requestId;
+    return errorOfProblem(response.status, JSON.parse(text) as Record<string, unknown>, requestId, retryAfter);
   } catch {
     // Something between here and the server has answered.
-    detail = text.slice(0, 500).trim();
+    return errorOfProblem(response.status, { detail: text.slice(0, 500).trim() }, requestId, retryAfter);
   }
-  const after = Number(response.headers.get("retry-after") ?? NaN);
-  const Kind = byStatus[response.status] ?? (response.status >= 500 ? ServerError : BadRequestError);
-  return new Kind(response.status, title, detail, requestId, Number.isNaN(after) ? undefined : after);
+}
+
+/** The error that a problem document tells of. */
+export function errorOfProblem(status: number, problem: Record<string, unknown>, requestId?: string, retryAfter?: number): ApiError {
+  const Kind = byStatus[status] ?? (status >= 500 ? ServerError : BadRequestError);
+  const title = String(problem["title"] ?? `HTTP ${status}`);
+  const detail = String(problem["detail"] ?? problem["error"] ?? "");
+  return new Kind(status, title, detail, (problem["request_id"] as string | undefined) ?? requestId, retryAfter);
 }
 
 /** The error that callers see when fetch fails: their own, when they aborted. */

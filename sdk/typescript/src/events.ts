@@ -1,4 +1,4 @@
-import { brokenBy } from "./errors.js";
+import { brokenBy, errorOfProblem } from "./errors.js";
 import type { Json } from "./models.js";
 
 /** A server-sent event. */
@@ -30,6 +30,8 @@ export async function* readEvents(body: ReadableStream<Uint8Array>, signal?: Abo
           const event = data.length > 0 ? { name, data: JSON.parse(data.join("\n")) as Json } : undefined;
           name = "message";
           data = [];
+          // What became of it after the answer had begun, such as that the sandbox was paused.
+          if (event?.name === "error") throw errorOfProblem(Number(event.data["status"] ?? 500), event.data);
           if (event) yield event;
           continue;
         }

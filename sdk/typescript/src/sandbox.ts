@@ -1,5 +1,5 @@
 import "./dispose.js";
-import { type CallOptions, type Client, type ClientOptions, clientFor, firstList } from "./client.js";
+import { type CallOptions, type Client, type ClientOptions, clientFor, firstList, streamFrom } from "./client.js";
 import { Commands } from "./commands.js";
 import { NotFoundError } from "./errors.js";
 import { Files } from "./files.js";
@@ -47,9 +47,6 @@ export interface RunOptions extends CallOptions {
   onStdout?: (text: string) => unknown;
   onStderr?: (text: string) => unknown;
 }
-
-// fetch of Node.js gives up on an answer that has not begun after 300 seconds; a stream begins at once.
-const streamFrom = 200;
 
 /**
  * A virtual machine with a warm interpreter, processes and files. It is made when it is first used:

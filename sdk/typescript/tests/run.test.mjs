@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { ApiError, BadRequestError, Client, CodeError, exec, execBatch, NotFoundError, RametError, RateLimitError, Sandbox, TransportError } from "ramet";
+import { ApiError, BadRequestError, Client, CodeError, ConflictError, exec, execBatch, NotFoundError, RametError, RateLimitError, Sandbox, TransportError } from "ramet";
 import { scripted, answer } from "./scripted.mjs";
 
 test("the shortest use runs JavaScript and prints what it prints", async () => {
@@ -34,6 +34,26 @@ test("output of a fork is told as it is printed", async () => {
   assert.equal(pieces.join(""), "é\nlater\n");
   // That it is told while the code runs is what ends the code.
   await assert.rejects(exec("console.log('go'); for (;;);", { onStdout: (text) => { throw new RangeError(text); }, timeoutSeconds: 600 }), { name: "RangeError", message: "go\n" });
+});
+
+test("code that may take long is streamed without being asked, and nothing of its output is lost", async () => {
+  const accepted = [];
+  const client = new Client({ fetch: (url, init) => (accepted.push(init.headers.Accept), fetch(url, init)) });
+  const code = "import os, sys; os.write(1, b'\\xef\\xbb\\xbf\\xff\\n'); sys.stderr.write('\u00e9'); sys.exit(3)";
+  const [long, short] = [await client.exec(code, { language: "python", timeoutSeconds: 300 }), await client.exec(code, { language: "python" })];
+  assert.deepEqual(accepted, ["text/event-stream", "application/json"]);
+  assert.deepEqual([...long.stdoutBytes], [0xef, 0xbb, 0xbf, 255, 10]);
+  for (const name of ["stdout", "stderr", "output", "exitCode", "stdoutBase64", "stderrBase64", "timedOut"]) assert.deepEqual(long[name], short[name], name);
+});
+
+test("a streamed run whose sandbox is paused says so", async () => {
+  const sandbox = new Sandbox();
+  try {
+    const running = sandbox.run("console.log('begun'); for (;;);", { timeoutSeconds: 250, onStdout: () => sandbox.pause() });
+    await assert.rejects(running, (error) => error instanceof ConflictError && error.status === 409 && /paused/.test(error.detail) && !!error.requestId);
+  } finally {
+    await sandbox.delete();
+  }
 });
 
 test("a template is made of a sandbox, listed, used and removed", async () => {

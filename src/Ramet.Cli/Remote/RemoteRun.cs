@@ -88,20 +88,21 @@ internal static class RemoteRun
         return exitCode;
     }
 
-    private static void Renew(Daemon daemon, string id)
+    // What these throw on a timer's thread would end the program: also a request that is under way when the connection is given up (OperationCanceledException).
+    internal static void Renew(Daemon daemon, string id)
     {
         try
         {
             var content = Daemon.ToJson(new SandboxPatch { TimeoutSeconds = s_lease.TotalSeconds }, ContractsJson.Default.SandboxPatch);
             daemon.Send(new HttpRequestMessage(HttpMethod.Patch, Daemon.PathOf(id)) { Content = content }).Dispose();
         }
-        catch (Exception e) when (e is UsageException or SandboxException or ObjectDisposedException)
+        catch (Exception e) when (e is UsageException or SandboxException or ObjectDisposedException or OperationCanceledException)
         {
             // It has ended; that is told where it is watched.
         }
     }
 
-    private static bool TryKill(Daemon daemon, string id, int pid)
+    internal static bool TryKill(Daemon daemon, string id, int pid)
     {
         try
         {
@@ -109,7 +110,7 @@ internal static class RemoteRun
             daemon.Send(new HttpRequestMessage(HttpMethod.Post, Daemon.PathOf(id, $"/processes/{pid}/signal")) { Content = content }).Dispose();
             return true;
         }
-        catch (Exception e) when (e is UsageException or SandboxException or ObjectDisposedException)
+        catch (Exception e) when (e is UsageException or SandboxException or ObjectDisposedException or OperationCanceledException)
         {
             return false;
         }
@@ -121,7 +122,7 @@ internal static class RemoteRun
         {
             daemon.Delete(Daemon.PathOf(id));
         }
-        catch (Exception e) when (e is UsageException or SandboxException or ObjectDisposedException)
+        catch (Exception e) when (e is UsageException or SandboxException or ObjectDisposedException or OperationCanceledException)
         {
             // It has ended already, or ends with its lease.
         }

@@ -43,7 +43,7 @@ public sealed partial class DurableSandboxHost
 
     /// <inheritdoc/>
     public Task<HostedSandbox> RewindAsync(string tenant, string id, string checkpoint, CancellationToken cancellationToken) =>
-        UsingAsync(tenant, id, () => _inner.RewindAsync(tenant, id, checkpoint, cancellationToken), cancellationToken);
+        UsingAsync(tenant, id, async () => Named(await _inner.RewindAsync(tenant, id, checkpoint, cancellationToken).ConfigureAwait(false)), cancellationToken);
 
     /// <inheritdoc/>
     public Task<HostedDiff> DiffAsync(string tenant, string id, string from, string? to, bool content, CancellationToken cancellationToken) =>

@@ -10,7 +10,7 @@ public sealed partial class DurableSandboxHost
     public async Task<HostedSandbox> CreateAsync(string tenant, HostedSandboxSpec spec, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        if (spec.Snapshot is not null) return await CreateFromAsync(tenant, spec, cancellationToken).ConfigureAwait(false);
+        if (spec.Snapshot is not null) return Named(await CreateFromAsync(tenant, spec, cancellationToken).ConfigureAwait(false));
         spec = spec with { Template = await ResolveTemplateAsync(tenant, spec.Template, cancellationToken).ConfigureAwait(false) };
         return Named(Register(await _inner.CreateAsync(tenant, spec, cancellationToken).ConfigureAwait(false), spec));
     }
@@ -33,7 +33,7 @@ public sealed partial class DurableSandboxHost
         }
         catch (SandboxGoneException) when (FindPaused(tenant, id) is { } meanwhile)
         {
-            return Describe(meanwhile);
+            return Named(Describe(meanwhile));
         }
     }
 
@@ -65,12 +65,12 @@ public sealed partial class DurableSandboxHost
             {
                 var record = UpdateHeld(use, id, now => now with { Left = timeout ?? now.Left, Spec = now.Spec with { Metadata = metadata ?? now.Spec.Metadata } });
                 use.Spec = record.Spec;
-                return Describe(record);
+                return Named(Describe(record));
             }
 
             var updated = await _inner.UpdateAsync(tenant, id, timeout, metadata, cancellationToken).ConfigureAwait(false);
             use.Spec = use.Spec with { Metadata = updated.Metadata };
-            return updated;
+            return Named(updated);
         }
         finally
         {
@@ -107,9 +107,12 @@ public sealed partial class DurableSandboxHost
     {
         using var held = await UseAsync(tenant, id, cancellationToken).ConfigureAwait(false);
         var made = await _inner.ForkAsync(tenant, id, count, timeout, metadata, cancellationToken).ConfigureAwait(false);
-        if (!_uses.TryGetValue(id, out var parent)) return made;
-        foreach (var child in made) Register(child, parent.Spec with { Timeout = timeout ?? parent.Spec.Timeout, Metadata = child.Metadata });
-        return made;
+        if (_uses.TryGetValue(id, out var parent))
+        {
+            foreach (var child in made) Register(child, parent.Spec with { Timeout = timeout ?? parent.Spec.Timeout, Metadata = child.Metadata });
+        }
+
+        return [.. made.Select(Named)];
     }
 
     /// <inheritdoc/>

@@ -17,14 +17,14 @@ public sealed partial class DurableSandboxHost
             if (use.Paused is { } record)
             {
                 // It stays paused now until somebody resumes it.
-                return Describe(record.IsAutomatic ? UpdateHeld(use, id, now => now with { IsAutomatic = false }) : record);
+                return Named(Describe(record.IsAutomatic ? UpdateHeld(use, id, now => now with { IsAutomatic = false }) : record));
             }
 
             use.TryBeginMove(onlyIfIdleFor: null);
             try
             {
                 // Not to be left half done because the caller goes.
-                return Describe(await PauseHeldAsync(use, id, automatic: false, CancellationToken.None).ConfigureAwait(false));
+                return Named(Describe(await PauseHeldAsync(use, id, automatic: false, CancellationToken.None).ConfigureAwait(false)));
             }
             finally
             {
@@ -44,7 +44,7 @@ public sealed partial class DurableSandboxHost
         await use.Gate.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            return use.Paused is null ? await _inner.GetAsync(tenant, id, cancellationToken).ConfigureAwait(false) : await ResumeHeldAsync(use, id, isAskedFor: true).ConfigureAwait(false);
+            return Named(use.Paused is null ? await _inner.GetAsync(tenant, id, cancellationToken).ConfigureAwait(false) : await ResumeHeldAsync(use, id, isAskedFor: true).ConfigureAwait(false));
         }
         finally
         {

@@ -14,9 +14,10 @@ internal sealed class EventStream
     private static readonly TimeSpan s_keepAlive = TimeSpan.FromSeconds(15);
 
     private readonly HttpContext _context;
+    private readonly TimeProvider _time;
     private readonly Decoder[] _decoders = [Encoding.UTF8.GetDecoder(), Encoding.UTF8.GetDecoder()];
 
-    private EventStream(HttpContext context) => _context = context;
+    private EventStream(HttpContext context, TimeProvider time) => (_context, _time) = (context, time);
 
     /// <summary>The media type.</summary>
     public const string ContentType = "text/event-stream";
@@ -25,7 +26,9 @@ internal sealed class EventStream
     public static bool IsWanted(HttpRequest request) => request.Headers.Accept.Any(value => value?.Contains(ContentType, StringComparison.OrdinalIgnoreCase) == true);
 
     /// <summary>Begins the answer.</summary>
-    public static async Task<EventStream> BeginAsync(HttpContext context)
+    /// <param name="context">The request.</param>
+    /// <param name="time">Whose timers to use; null: the system's.</param>
+    public static async Task<EventStream> BeginAsync(HttpContext context, TimeProvider? time = null)
     {
         context.Response.ContentType = ContentType;
         context.Response.Headers.CacheControl = "no-store";
@@ -34,7 +37,7 @@ internal sealed class EventStream
         await context.Response.StartAsync(context.RequestAborted).ConfigureAwait(false);
         // That it has begun is told before anything happens.
         await context.Response.Body.FlushAsync(context.RequestAborted).ConfigureAwait(false);
-        return new EventStream(context);
+        return new EventStream(context, time ?? TimeProvider.System);
     }
 
     /// <summary>Writes an event.</summary>
@@ -54,7 +57,9 @@ internal sealed class EventStream
             while (true)
             {
                 next ??= events.MoveNextAsync().AsTask();
-                if (await Task.WhenAny(next, Task.Delay(s_keepAlive, _context.RequestAborted)).ConfigureAwait(false) != next)
+                // A timer only while there is nothing yet, and it goes with the wait: code may print tens of thousands of times a second.
+                if (!next.IsCompleted) await ((Task)next).WaitAsync(s_keepAlive, _time, _context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                if (!next.IsCompleted)
                 {
                     _context.RequestAborted.ThrowIfCancellationRequested();
                     await WaitAsync().ConfigureAwait(false);

@@ -48,7 +48,7 @@ internal sealed class ExecEndpoints(Executor executor, ServerSettings settings)
             return;
         }
 
-        var answer = await executor.RunAsync(tenant, exec, context.RequestAborted).ConfigureAwait(false);
+        var answer = await executor.RunAsync(tenant, exec, null, context.RequestAborted).ConfigureAwait(false);
         await Json.WriteAsync(context, answer, Json.Contracts.ExecAnswer).ConfigureAwait(false);
     }
 
@@ -62,7 +62,18 @@ internal sealed class ExecEndpoints(Executor executor, ServerSettings settings)
         var results = new ExecAnswer[count];
         // No more at a time than can run: the rest of the batch would only take places in the queue from others.
         var options = new ParallelOptions { MaxDegreeOfParallelism = executor.Concurrency, CancellationToken = context.RequestAborted };
-        await Parallel.ForAsync(0, count, options, async (i, token) => results[i] = await executor.RunAsync(tenant, items[i], token).ConfigureAwait(false)).ConfigureAwait(false);
+        bool hasBegun = false;
+        try
+        {
+            await Parallel.ForAsync(0, count, options, async (i, token) => results[i] = await executor.RunAsync(tenant, items[i], () => Volatile.Write(ref hasBegun, true), token).ConfigureAwait(false)).ConfigureAwait(false);
+        }
+        catch when (Volatile.Read(ref hasBegun))
+        {
+            // One of it was refused, and others may have run: it is not to be sent again as it is.
+            Problems.ForbidRetry(context);
+            throw;
+        }
+
         await Json.WriteAsync(context, new BatchAnswer { Results = results }, Json.Contracts.BatchAnswer).ConfigureAwait(false);
     }
 }

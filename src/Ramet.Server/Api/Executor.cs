@@ -70,7 +70,11 @@ internal sealed class Executor(IDurableSandboxHost host, FairGate gate, ServerMe
     public HostedExec Share(HostedExec exec, int count) => exec with { MaxOutputBytes = Math.Min(exec.MaxOutputBytes, Math.Max(LeastShare, ((long)settings.OutputMb << 21) / count)) };
 
     /// <summary>Runs it when its turn comes.</summary>
-    public async Task<ExecAnswer> RunAsync(string tenant, HostedExec exec, CancellationToken cancellationToken)
+    /// <param name="tenant">Who sends it.</param>
+    /// <param name="exec">What was checked.</param>
+    /// <param name="onTurn">Called when its turn has come; from then on something of it may have been done.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public async Task<ExecAnswer> RunAsync(string tenant, HostedExec exec, Action? onTurn, CancellationToken cancellationToken)
     {
         long asked = Stopwatch.GetTimestamp();
         var refusal = await gate.EnterAsync(tenant, cancellationToken).ConfigureAwait(false);
@@ -78,6 +82,7 @@ internal sealed class Executor(IDurableSandboxHost host, FairGate gate, ServerMe
         HostedExecResult result;
         try
         {
+            onTurn?.Invoke();
             metrics.OnQueued(Stopwatch.GetElapsedTime(asked).TotalSeconds);
             result = await host.ExecuteAsync(tenant, exec, cancellationToken).ConfigureAwait(false);
         }
@@ -86,7 +91,7 @@ internal sealed class Executor(IDurableSandboxHost host, FairGate gate, ServerMe
             gate.Leave();
         }
 
-        metrics.OnExec(exec.Template, result.End, result.ForkNanoseconds / 1e9, result.ExecNanoseconds / 1e9);
+        metrics.OnExec(LabelOf(exec.Template), result.End, result.ForkNanoseconds / 1e9, result.ExecNanoseconds / 1e9);
         return Answer(result, exec);
     }
 
@@ -104,7 +109,7 @@ internal sealed class Executor(IDurableSandboxHost host, FairGate gate, ServerMe
         var stream = await EventStream.BeginAsync(context).ConfigureAwait(false);
         var last = await stream.PumpAsync(events, raw).ConfigureAwait(false);
         var end = HostedExecEnd.Parse(last.Details);
-        metrics.OnExec(exec.Template, end.End, end.ForkNanoseconds / 1e9, end.ExecNanoseconds / 1e9);
+        metrics.OnExec(LabelOf(exec.Template), end.End, end.ForkNanoseconds / 1e9, end.ExecNanoseconds / 1e9);
         var answer = Answer(new HostedExecResult(end.End, last.ExitCode, [], [], end.Message, end.ForkNanoseconds, end.ExecNanoseconds), exec);
         await stream.WriteAsync("end", answer, Json.Contracts.ExecAnswer).ConfigureAwait(false);
     }
@@ -146,6 +151,9 @@ internal sealed class Executor(IDurableSandboxHost host, FairGate gate, ServerMe
             ? new ProblemException(503, "No templates", "The server has no templates. Make one: ramet template build python", 5)
             : ProblemException.BadRequest($"'{where}template': there is no '{Json.Shorten(name)}' here.{NearestName.Suggest(name, names)} Templates: {string.Join(", ", names)}.{NotBuilt(name)}");
     }
+
+    /// <summary>A template in metrics: a key's own ones are many, and their names are nobody else's business.</summary>
+    private string LabelOf(string template) => host.FindTemplate(template) is null ? "own" : template;
 
     /// <summary>What Ramet could do, but has not been told to.</summary>
     private static string NotBuilt(string name) =>

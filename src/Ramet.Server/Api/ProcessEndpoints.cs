@@ -24,6 +24,8 @@ internal sealed class ProcessEndpoints(ILiveSandboxHost host, CancellationToken 
         "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
     ];
 
+    private readonly ProcessInput _input = new(host);
+
     /// <summary>Adds the endpoints.</summary>
     public void Map(IEndpointRouteBuilder routes)
     {
@@ -90,7 +92,7 @@ internal sealed class ProcessEndpoints(ILiveSandboxHost host, CancellationToken 
         ? pid
         : throw ProblemException.NotFound("A process is named by its number (pid).");
 
-    private async Task StartAsync(HttpContext context)
+    internal async Task StartAsync(HttpContext context)
     {
         var body = await Json.ReadAsync(context, Json.Contracts.ProcessBody).ConfigureAwait(false);
         if ((body.Command is { Count: > 0 }) == (body.Shell is not null)) throw ProblemException.BadRequest("Give either 'command', an array of strings, or 'shell', a line for /bin/sh.");
@@ -100,17 +102,24 @@ internal sealed class ProcessEndpoints(ILiveSandboxHost host, CancellationToken 
         var program = new HostedProgram(
             command, [.. (body.Env ?? new Dictionary<string, string>(StringComparer.Ordinal)).Select(pair => $"{pair.Key}={pair.Value}")], body.Cwd, body.User, body.Tty is { } size ? Check(size) : null);
         string tenant = Caller.Of(context).Id, id = Id(context);
-        // Not given up halfway: it would run, and nobody would know its number.
-        var process = await host.StartProcessAsync(tenant, id, program, CancellationToken.None).ConfigureAwait(false);
+        byte[] input = System.Text.Encoding.UTF8.GetBytes(body.Stdin ?? "");
+        bool close = !body.KeepStdin && body.Tty is null;
+        var room = _input.Reserve(tenant, input.Length, body.Tty is not null);
+        HostedProcess process;
         try
         {
-            bool close = !body.KeepStdin && body.Tty is null;
-            if (body.Stdin is not null || close)
-            {
-                byte[] input = System.Text.Encoding.UTF8.GetBytes(body.Stdin ?? "");
-                await host.WriteInputAsync(tenant, id, process.Pid, input, close, context.RequestAborted).ConfigureAwait(false);
-            }
+            // Not given up halfway: it would run, and nobody would know its number.
+            process = await host.StartProcessAsync(tenant, id, program, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch
+        {
+            room?.Dispose();
+            throw;
+        }
 
+        try
+        {
+            if (input.Length > 0 || close) await _input.BeginAsync(tenant, id, process.Pid, input, close, room, context.RequestAborted).ConfigureAwait(false);
             context.Response.StatusCode = StatusCodes.Status201Created;
             context.Response.Headers.Location = string.Create(CultureInfo.InvariantCulture, $"/v1/sandboxes/{id}/processes/{process.Pid}");
             await Json.WriteAsync(context, Answer(process), Json.Contracts.ProcessAnswer).ConfigureAwait(false);
@@ -148,7 +157,7 @@ internal sealed class ProcessEndpoints(ILiveSandboxHost host, CancellationToken 
         if (!context.WebSockets.IsWebSocketRequest) throw new ProblemException(426, "Upgrade required", "This is for WebSocket clients; for server-sent events ask for .../output.");
         using var socket = await context.WebSockets.AcceptWebSocketAsync().ConfigureAwait(false);
         using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
-        await new ProcessSocket(host, socket, Caller.Of(context).Id, Id(context), process.Pid).RunAsync(end.Token).ConfigureAwait(false);
+        await new ProcessSocket(host, _input, socket, Caller.Of(context).Id, Id(context), process.Pid).RunAsync(end.Token).ConfigureAwait(false);
     }
 
     private async Task WriteAsync(HttpContext context)
@@ -167,9 +176,9 @@ internal sealed class ProcessEndpoints(ILiveSandboxHost host, CancellationToken 
             byte[] buffer = new byte[32768];
             int count;
             while ((count = await body.ReadAsync(buffer, context.RequestAborted).ConfigureAwait(false)) > 0)
-                await host.WriteInputAsync(tenant, id, process.Pid, buffer.AsMemory(0, count), close: false, context.RequestAborted).ConfigureAwait(false);
+                await _input.WriteAsync(tenant, id, process.Pid, buffer.AsMemory(0, count), close: false, context.RequestAborted).ConfigureAwait(false);
         }).ConfigureAwait(false);
-        if (close) await host.WriteInputAsync(tenant, id, process.Pid, default, close: true, context.RequestAborted).ConfigureAwait(false);
+        if (close) await _input.WriteAsync(tenant, id, process.Pid, default, close: true, context.RequestAborted).ConfigureAwait(false);
         context.Response.StatusCode = StatusCodes.Status204NoContent;
     }
 

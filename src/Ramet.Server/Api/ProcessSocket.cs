@@ -8,7 +8,7 @@ using Ramet.Server.Http;
 namespace Ramet.Server.Api;
 
 /// <summary>A process on one side, a WebSocket on the other. When the client goes, the process goes on: it can be attached to again.</summary>
-internal sealed class ProcessSocket(ILiveSandboxHost host, WebSocket socket, string tenant, string id, int pid)
+internal sealed class ProcessSocket(ILiveSandboxHost host, ProcessInput input, WebSocket socket, string tenant, string id, int pid)
 {
     private const int LargestText = 4096;
     private static readonly TimeSpan s_closing = TimeSpan.FromSeconds(5);
@@ -71,7 +71,7 @@ internal sealed class ProcessSocket(ILiveSandboxHost host, WebSocket socket, str
                 if (received.MessageType == WebSocketMessageType.Close) break;
                 if (received.MessageType == WebSocketMessageType.Binary)
                 {
-                    await host.WriteInputAsync(tenant, id, pid, buffer.AsMemory(0, received.Count), close: false, stop.Token).ConfigureAwait(false);
+                    await input.WriteAsync(tenant, id, pid, buffer.AsMemory(0, received.Count), close: false, stop.Token).ConfigureAwait(false);
                     continue;
                 }
 
@@ -82,38 +82,64 @@ internal sealed class ProcessSocket(ILiveSandboxHost host, WebSocket socket, str
                 text.SetLength(0);
             }
 
-            await stop.CancelAsync().ConfigureAwait(false);
         }
         catch (ProblemException e)
         {
             await CloseAsync(WebSocketCloseStatus.PolicyViolation, e.Message).ConfigureAwait(false);
-            await stop.CancelAsync().ConfigureAwait(false);
         }
         catch (Exception e) when (e is OperationCanceledException or WebSocketException or Sandboxes.SandboxException)
         {
+            // The client or the sandbox has gone.
+        }
+        finally
+        {
+            // Whatever it was: output does not go on to somebody whose input nobody takes.
             await stop.CancelAsync().ConfigureAwait(false);
         }
     }
 
-    private async Task CommandAsync(byte[] json, CancellationToken cancellationToken)
+    private Task CommandAsync(byte[] json, CancellationToken cancellationToken)
+    {
+        var (size, signal) = Read(json);
+        if (size is not null) return host.ResizeAsync(tenant, id, pid, ProcessEndpoints.Check(size), cancellationToken);
+        if (signal is not null) return host.SignalAsync(tenant, id, pid, ProcessEndpoints.ParseSignal(signal), cancellationToken);
+        return input.WriteAsync(tenant, id, pid, default, close: true, cancellationToken);
+    }
+
+    /// <summary>What a text message asks for: a size, a signal, or with neither the end of the input.</summary>
+    private static (TerminalSize? Size, string? Signal) Read(byte[] json)
     {
         try
         {
             using var document = JsonDocument.Parse(json);
             var root = document.RootElement;
             if (root.ValueKind != JsonValueKind.Object) throw new JsonException();
-            if (root.TryGetProperty("resize", out var size))
-                await host.ResizeAsync(tenant, id, pid, ProcessEndpoints.Check(size.Deserialize(Json.Contracts.TerminalSize) ?? throw new JsonException()), cancellationToken).ConfigureAwait(false);
-            else if (root.TryGetProperty("signal", out var signal) && signal.ValueKind == JsonValueKind.String)
-                await host.SignalAsync(tenant, id, pid, ProcessEndpoints.ParseSignal(signal.GetString()!), cancellationToken).ConfigureAwait(false);
-            else if (root.TryGetProperty("eof", out var eof) && eof.ValueKind == JsonValueKind.True)
-                await host.WriteInputAsync(tenant, id, pid, default, close: true, cancellationToken).ConfigureAwait(false);
-            else throw new JsonException();
+            if (root.TryGetProperty("resize", out var size)) return (size.Deserialize(Json.Contracts.TerminalSize) ?? throw new JsonException(), null);
+            if (root.TryGetProperty("signal", out var signal) && signal.ValueKind == JsonValueKind.String) return (null, signal.GetString());
+            if (root.TryGetProperty("eof", out var eof) && eof.ValueKind == JsonValueKind.True) return default;
+            throw new JsonException();
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
+            // InvalidOperationException: half of a surrogate pair, which is JSON and no text.
             throw ProblemException.BadRequest("A text message is {\"resize\": ...}, {\"signal\": \"...\"} or {\"eof\": true}.");
         }
+    }
+
+    /// <summary>A reason of a close frame has up to 123 bytes of UTF-8 (RFC 6455, 5.5). It may name what the client has sent.</summary>
+    private static string Shorten(string reason)
+    {
+        const int Most = 123;
+        var text = new StringBuilder();
+        int bytes = 0;
+        foreach (var rune in reason.EnumerateRunes())
+        {
+            bytes += rune.Utf8SequenceLength;
+            if (bytes > Most) break;
+            text.Append(rune.ToString());
+        }
+
+        return text.ToString();
     }
 
     private async Task CloseAsync(WebSocketCloseStatus status, string reason)
@@ -121,8 +147,7 @@ internal sealed class ProcessSocket(ILiveSandboxHost host, WebSocket socket, str
         try
         {
             using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(5));
-            // A reason of a close frame has up to 123 bytes (RFC 6455, 5.5).
-            await socket.CloseOutputAsync(status, reason.Length <= 120 ? reason : reason[..120], limit.Token).ConfigureAwait(false);
+            await socket.CloseOutputAsync(status, Shorten(reason), limit.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (e is WebSocketException or OperationCanceledException or ObjectDisposedException)
         {

@@ -138,7 +138,8 @@ internal sealed class Gatekeeper(KeyRing? ring, KeyLimiter limiter, ServerMetric
             HostedFileException e => (FileErrors.StatusOf(e.Error), "A file cannot be used", FileErrors.Explain(e.Path, e.Error), 0),
             SandboxStorageException { IsFull: true } e => (507, "The server's disk is full", e.Message, 0),
             SandboxStorageException e => (500, "The sandbox cannot be kept", e.Message, 0),
-            WorkerLostException e => (503, "The worker has ended", e.Message, 1),
+            // No Retry-After: that says that nothing was done, and what ran in it may have had effects, or may be what brought it down.
+            WorkerLostException e => (503, "The worker has ended", e.Message, 0),
             WorkersBusyException e => (503, "Too many workers", e.Message, 5),
             SandboxException { Error: Abi.Errno.None } e => (400, "The sandbox cannot be made", e.Message.Replace("(--memory)", "(memory_mb)", StringComparison.Ordinal), 0),
             SandboxException e => (400, "The program cannot be started", e.Message, 0),

@@ -8,6 +8,11 @@ namespace Ramet.Server.Http;
 /// <summary>Answers that say what went wrong.</summary>
 internal static class Problems
 {
+    private static readonly object s_noRetry = new();
+
+    /// <summary>Something of the request may have been done: no answer to it has Retry-After, which says that nothing was.</summary>
+    public static void ForbidRetry(HttpContext context) => context.Items[s_noRetry] = true;
+
     /// <summary>Answers with a problem, unless an answer has begun already.</summary>
     public static async Task WriteAsync(HttpContext context, int status, string title, string detail, double retryAfter = 0, string? errno = null)
     {
@@ -19,7 +24,7 @@ internal static class Problems
         if (allow.Count > 0) response.Headers.Allow = allow;
         response.Headers["X-Request-Id"] = requestId;
         response.StatusCode = status;
-        if (retryAfter > 0) response.Headers.RetryAfter = Math.Max(1, (long)Math.Ceiling(retryAfter)).ToString(CultureInfo.InvariantCulture);
+        if (retryAfter > 0 && !context.Items.ContainsKey(s_noRetry)) response.Headers.RetryAfter = Math.Max(1, (long)Math.Ceiling(retryAfter)).ToString(CultureInfo.InvariantCulture);
         if (status == StatusCodes.Status401Unauthorized) response.Headers.WWWAuthenticate = "Bearer realm=\"ramet\"";
         var problem = new Problem { Type = "about:blank", Title = title, Status = status, Detail = detail, Error = detail, RequestId = requestId, Errno = errno };
         await Json.WriteAsync(context, problem, Json.Contracts.Problem, "application/problem+json").ConfigureAwait(false);

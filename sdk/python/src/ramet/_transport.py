@@ -14,7 +14,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optio
 from ._address import Address, headers_of
 from ._api import Call
 from ._events import Event, EventParser
-from .errors import ApiError, RequestTimeoutError, TransportError, error_of
+from .errors import ApiError, RequestTimeoutError, TransportError, error_of, error_of_event
 
 T = TypeVar("T")
 #: A body: bytes, or pieces that are sent as they come.
@@ -63,7 +63,10 @@ class Response:
                 raise
             if not piece:
                 return
-            yield from parser.feed(piece)
+            for event in parser.feed(piece):
+                if event[0] == "error":
+                    raise error_of_event(event[1])
+                yield event
 
     def close(self) -> None:
         """Gives the connection back, if all was read."""

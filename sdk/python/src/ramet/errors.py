@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Mapping, Optional, Union
+from typing import TYPE_CHECKING, Any, Mapping, Optional, Union
 
 if TYPE_CHECKING:
     from .models import CommandResult, ExecResult, RunResult
@@ -88,6 +88,12 @@ class UnavailableError(ServerError):
 
 class StorageFullError(ServerError):
     """507: the memory of the sandbox is full."""
+
+
+def error_of_event(problem: Mapping[str, Any]) -> ApiError:
+    """The error that an event tells of: the answer had begun when it happened, such as that the sandbox was paused."""
+    status = problem.get("status")
+    return error_of(status if isinstance(status, int) else 500, {}, json.dumps(problem).encode())
 
 
 _BY_STATUS = {

@@ -11,7 +11,7 @@ from .._address import Address, headers_of
 from .._api import Call
 from .._events import Event, EventParser
 from .._transport import LONGEST_PAUSE, STREAM_SILENCE
-from ..errors import ApiError, RequestTimeoutError, TransportError, error_of
+from ..errors import ApiError, RequestTimeoutError, TransportError, error_of, error_of_event
 
 T = TypeVar("T")
 Body = Union[None, bytes, AsyncIterable[bytes]]
@@ -63,6 +63,8 @@ class AsyncResponse:
             if not piece:
                 return
             for event in parser.feed(piece):
+                if event[0] == "error":
+                    raise error_of_event(event[1])
                 yield event
 
     def close(self) -> None:
