@@ -28,12 +28,7 @@ public sealed partial class AddressSpace
             var copy = area.CloneRange(child, area.Start, area.End);
             child._areas.Add(copy);
             child.MappedBytes += copy.Length;
-            if (copy.Object is not null)
-            {
-                copy.Object.Areas.Add(copy);
-                copy.Object.AddReference();
-            }
-
+            copy.Object?.Attach(copy);
             if ((area.Flags & AreaFlags.WipeOnFork) == 0 && !CopyPages(area, child))
             {
                 complete = false;

@@ -163,12 +163,7 @@ public sealed partial class AddressSpace
     {
         int index = FirstEndingAfter(area.Start);
         MappedBytes += area.Length;
-        if (area.Object is not null)
-        {
-            area.Object.Areas.Add(area);
-            area.Object.AddReference();
-        }
-
+        area.Object?.Attach(area);
         _areas.Insert(index, area);
         TryMerge(index);
         if (index > 0) TryMerge(index - 1);
@@ -180,7 +175,7 @@ public sealed partial class AddressSpace
         var next = _areas[index + 1];
         _areas[index].End = next.End;
         _areas.RemoveAt(index + 1);
-        Detach(next);
+        next.Object?.Detach(next);
     }
 
     /// <summary>Makes an area boundary at an address inside an area.</summary>
@@ -190,26 +185,14 @@ public sealed partial class AddressSpace
         if (area is null || area.Start == address) return;
         var upper = area.CloneRange(this, address, area.End);
         area.End = address;
-        if (upper.Object is not null)
-        {
-            upper.Object.Areas.Add(upper);
-            upper.Object.AddReference();
-        }
-
+        upper.Object?.Attach(upper);
         _areas.Insert(FirstEndingAfter(address), upper);
-    }
-
-    private static void Detach(VirtualMemoryArea area)
-    {
-        if (area.Object is null) return;
-        area.Object.Areas.Remove(area);
-        area.Object.Release();
     }
 
     private void DropArea(VirtualMemoryArea area)
     {
         Zap(area.Start, area.End);
         MappedBytes -= area.Length;
-        Detach(area);
+        area.Object?.Detach(area);
     }
 }
