@@ -106,6 +106,7 @@ public sealed partial class AddressSpace
         if (--_users > 0) return;
         _kernel.Scheduler.LeaveGuest(this);
         foreach (var area in _areas) DropArea(area);
+        _kernel.AreaCount -= _areas.Count;
         _areas.Clear();
         _tables.Free();
         FinishRevocation();
@@ -165,6 +166,7 @@ public sealed partial class AddressSpace
         MappedBytes += area.Length;
         area.Object?.Attach(area);
         _areas.Insert(index, area);
+        _kernel.AreaCount++;
         TryMerge(index);
         if (index > 0) TryMerge(index - 1);
     }
@@ -175,6 +177,7 @@ public sealed partial class AddressSpace
         var next = _areas[index + 1];
         _areas[index].End = next.End;
         _areas.RemoveAt(index + 1);
+        _kernel.AreaCount--;
         next.Object?.Detach(next);
     }
 
@@ -187,6 +190,7 @@ public sealed partial class AddressSpace
         area.End = address;
         upper.Object?.Attach(upper);
         _areas.Insert(FirstEndingAfter(address), upper);
+        _kernel.AreaCount++;
     }
 
     private void DropArea(VirtualMemoryArea area)
