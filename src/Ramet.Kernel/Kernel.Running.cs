@@ -215,7 +215,7 @@ public sealed partial class Kernel
         var stale = thread.Memory.Tables.TakeStale(context.Index);
         if (stale.Count > 0)
         {
-            vcpu.Invalidate(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(stale));
+            vcpu.Invalidate(stale.Tables);
             stale.Clear();
         }
 

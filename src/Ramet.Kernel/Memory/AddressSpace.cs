@@ -105,6 +105,7 @@ public sealed partial class AddressSpace
     {
         if (--_users > 0) return;
         _kernel.Scheduler.LeaveGuest(this);
+        _tables.Abandon();
         foreach (var area in _areas) DropArea(area);
         _kernel.AreaCount -= _areas.Count;
         _areas.Clear();
