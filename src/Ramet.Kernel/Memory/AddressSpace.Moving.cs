@@ -166,6 +166,23 @@ public sealed partial class AddressSpace
         for (int i = FirstEndingAfter(start); i < _areas.Count && _areas[i].Start < end; i++) yield return _areas[i];
     }
 
-    /// <summary>mincore(2): whether a page is present.</summary>
-    internal bool IsResident(ulong address) => _tables.Get(address) != 0 || FindArea(address)?.Object is not null;
+    /// <summary>mincore(2): 1 for every page of a range that is present, else 0. Looks at what there is, not at every page of a range that may be as large as the address space.</summary>
+    internal void FillResident(ulong start, Span<byte> pages)
+    {
+        ulong end = start + ((ulong)pages.Length << 12);
+        for (ulong at = start; at < end;)
+        {
+            ulong leaf = _tables.FindLeaf(at, out ulong next);
+            var area = FindArea(at);
+            var part = pages[(int)((at - start) >> 12)..(int)((Math.Min(end, Math.Min(next, area?.End ?? at + GuestMemory.PageSize)) - start) >> 12)];
+            part.Fill(area?.Object is null ? (byte)0 : (byte)1);
+            if (leaf != 0 && area is { Object: null })
+            {
+                var entries = _tables.Entries(leaf)[PageTables.LeafIndex(at)..];
+                for (int i = 0; i < part.Length; i++) part[i] = entries[i] == 0 ? (byte)0 : (byte)1;
+            }
+
+            at += (ulong)part.Length << 12;
+        }
+    }
 }
