@@ -2,6 +2,7 @@ using Ramet.Abi;
 using Ramet.Kernel.Files;
 using Ramet.Kernel.Memory;
 using Ramet.Kernel.Platform;
+using Ramet.Kernel.Processes;
 using Ramet.Kernel.Tests.Polling;
 using Xunit;
 
@@ -146,6 +147,102 @@ public sealed class MemoryAreaTests
             Assert.True(Memory.User.TryRead(new UserAddress(target + (ulong)(i * 512 * Page)), out int value));
             Assert.Equal(i + 1, value);
         }
+    }
+
+    [Fact]
+    public void Mincore_tells_of_every_page()
+    {
+        const int Pages = 5000;
+        ulong start = Map(Pages, ReadWrite);
+        int[] touched = [0, 700, 701, 4999];
+        foreach (int page in touched) Assert.True(Memory.User.TryWrite(new UserAddress(start + (ulong)(page * Page)), 1));
+        int fd = _a.Ok(SyscallNumber.memfd_create, _a.Put("m\0"u8), 0);
+        _a.Ok(SyscallNumber.ftruncate, fd, 2 * Page);
+        _a.Call(SyscallNumber.mmap, (long)start + (1000 * Page), 2 * Page, (long)ReadWrite, (long)(MappingFlags.MAP_SHARED | MappingFlags.MAP_FIXED), fd, 0);
+        long vec = _a.Allocate(Pages);
+        _a.Ok(SyscallNumber.mincore, (long)start, Pages * Page, vec);
+        byte[] resident = _a.Get(vec, Pages);
+        for (int i = 0; i < Pages; i++) Assert.Equal(i is 1000 or 1001 || IsPresent(i), resident[i] == 1);
+        Assert.All(touched, page => Assert.Equal(1, resident[page]));
+        Assert.Equal([0, 0, 0], [resident[300], resident[2500], resident[4000]]);
+        _a.Fails(Errno.EFAULT, SyscallNumber.mincore, (long)start, Pages * Page, 8);
+        _a.Fails(Errno.ENOMEM, SyscallNumber.mincore, (long)start - (1L << 30), Pages * Page, vec);
+
+        bool IsPresent(int page) => Memory.Tables.Get(start + (ulong)(page * Page)) != 0;
+    }
+
+    [Fact]
+    public void Stale_tables_are_noted_once_however_many_there_are()
+    {
+        var stale = new StaleTables();
+        for (int round = 0; round < 2; round++)
+        {
+            for (ulong table = 1; table <= 1000; table++) stale.Add(table << 12);
+            for (ulong table = 1000; table >= 1; table--) stale.Add(table << 12);
+            Assert.Equal(Enumerable.Range(1, 1000).Select(table => (ulong)table << 12), stale.Tables.ToArray());
+            stale.Clear();
+            Assert.Equal(0, stale.Count);
+        }
+    }
+
+    [Fact]
+    public void A_copy_of_a_descriptor_table_has_room_for_what_is_open()
+    {
+        var files = _a.Thread.Files;
+        int fd = _a.Ok(SyscallNumber.eventfd2, 0, 0);
+        _a.Ok(SyscallNumber.dup2, fd, 1000);
+        Assert.Equal(1024, files.Clone().Capacity);
+        _a.Close(1000);
+        Assert.Equal(1024, files.Capacity);
+        var copy = files.Clone();
+        Assert.Equal(16, copy.Capacity);
+        Assert.Same(files.Get(fd), copy.Get(fd));
+        _a.Thread.Process.ResourceLimits.Set(ResourceLimit.RLIMIT_NOFILE, 1 << 20, 1 << 20);
+        _a.Fails(Errno.EBADF, SyscallNumber.dup2, fd, 1 << 16);
+        _a.Ok(SyscallNumber.dup2, fd, (1 << 16) - 1);
+    }
+
+    [Fact]
+    public void Text_of_proc_is_made_when_it_is_read_and_kept_only_until_its_end()
+    {
+        for (int i = 0; i < 100; i++) Map(1, i % 2 == 0 ? MemoryProtection.PROT_READ : MemoryProtection.PROT_NONE);
+        var buffers = _sandbox.Kernel.Buffers;
+        long used = buffers.Used;
+        long path = _a.Put("/proc/self/maps\0"u8);
+        int fd = _a.Ok(SyscallNumber.open, path, 0);
+        Assert.Equal(used, buffers.Used);
+        ulong later = Map(1, MemoryProtection.PROT_EXEC);
+        string text = _a.Read(fd, 512);
+        Assert.True(buffers.Used >= used + 4000);
+
+        var reloaded = _sandbox.Reload();
+        var a = _a.In(reloaded);
+        string whole = text;
+        for (string piece = a.Read(fd, 512); piece.Length > 0; piece = a.Read(fd, 512)) whole += piece;
+        Assert.Equal(used, reloaded.Kernel.Buffers.Used);
+        Assert.Contains($"{later:x8}-", whole, StringComparison.Ordinal);
+        Assert.Equal(Memory.Areas.Count, whole.Count(c => c == '\n'));
+        Assert.Equal("", a.Read(fd, 512));
+
+        // Another place of it, and the start again.
+        long buffer = a.Allocate(512);
+        Assert.Equal(512, a.Call(SyscallNumber.pread64, fd, buffer, 512, 512));
+        Assert.Equal(whole[512..1024], a.GetText(buffer, 512));
+        a.Ok(SyscallNumber.lseek, fd, 0, 0);
+        Assert.Equal(whole[..512], a.Read(fd, 512));
+        Assert.True(reloaded.Kernel.Buffers.Used > used);
+        a.Close(fd);
+        Assert.Equal(used, reloaded.Kernel.Buffers.Used);
+
+        buffers.Limit = buffers.Used;
+        int second = _a.Ok(SyscallNumber.open, path, 0);
+        _a.Fails(Errno.ENOMEM, SyscallNumber.read, second, _a.Allocate(512), 512);
+        int small = _a.Ok(SyscallNumber.open, _a.Put("/proc/self/comm\0"u8), 0);
+        Assert.EndsWith("\n", _a.Read(small), StringComparison.Ordinal);
+        _a.Close(small);
+        _a.Close(second);
+        _a.Close(fd);
+        Assert.Equal(used, buffers.Used);
     }
 
     private ulong Map(int pages, MemoryProtection protection)
