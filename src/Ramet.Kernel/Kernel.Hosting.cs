@@ -46,9 +46,9 @@ public sealed partial class Kernel
         lock (Lock)
         {
             if (HasExited) return Errno.ESRCH;
-            if (Processes.ThreadCount >= Limits.MaxThreads)
+            if (Processes.Count >= Limits.MaxThreads)
             {
-                reason = $"The sandbox has as many threads as it may ({Limits.MaxThreads}).";
+                reason = $"The sandbox has as many threads as it may ({Limits.MaxThreads}); processes that have ended count until their parents wait for them.";
                 return Errno.EAGAIN;
             }
 

@@ -4,6 +4,7 @@ using Ramet.Kernel.Processes;
 using Ramet.Kernel.Signals;
 using Ramet.Kernel.State;
 using Ramet.Kernel.Syscalls;
+using Ramet.Kernel.Time;
 
 namespace Ramet.Kernel;
 
@@ -214,7 +215,7 @@ public sealed partial class Kernel
         var stale = thread.Memory.Tables.TakeStale(context.Index);
         if (stale.Count > 0)
         {
-            vcpu.Invalidate(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(stale));
+            vcpu.Invalidate(stale.Tables);
             stale.Clear();
         }
 
@@ -336,7 +337,7 @@ public sealed partial class Kernel
         long wanted = Math.Min(Timers.NextDueTime, Scheduler.NextPreemption);
         if (wanted == _alarm || HasExited) return;
         _alarm = wanted;
-        Host.SetAlarm(wanted == long.MaxValue ? wanted : wanted - _monotonicOffset);
+        Host.SetAlarm(wanted == long.MaxValue ? wanted : TimerQueue.After(wanted, -_monotonicOffset));
     }
 
     /// <summary>A thread is ready and no virtual CPU is free.</summary>

@@ -96,6 +96,10 @@ public sealed partial class Kernel
         RunHandler(thread);
     }
 
-    private void CountAbsent(int number) =>
+    private void CountAbsent(int number)
+    {
+        // Programs may call any number: those that no table will ever have are counted together.
+        if (number is < 0 or >= KernelStatistics.CountedNumbers) number = -1;
         Statistics.Absent[number] = Statistics.Absent.GetValueOrDefault(number) + 1;
+    }
 }

@@ -43,6 +43,12 @@ public sealed partial class Kernel
     /// <summary>Page frames of RAM.</summary>
     public FrameAllocator Frames { get; private set; } = null!;
 
+    /// <summary>Memory areas of all address spaces: each is an object of the host.</summary>
+    internal long AreaCount { get; set; }
+
+    /// <summary>How many of them there may be: for every page of memory one, and room for a process that uses as many as one may.</summary>
+    internal long MaxAreaCount => (long)(Limits.MemoryBytes / GuestMemory.PageSize) + AddressSpace.MaxAreas;
+
     /// <summary>Pending timers.</summary>
     public TimerQueue Timers { get; private set; } = new();
 

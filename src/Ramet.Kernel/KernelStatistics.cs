@@ -30,7 +30,10 @@ public sealed partial class KernelStatistics
     [NotSaved]
     public long OutOfMemoryKills { get; internal set; }
 
-    /// <summary>Calls that Ramet does not have, by number.</summary>
+    /// <summary>Numbers of system calls that are counted each for itself: 0 up to this, which leaves room above those that Linux has.</summary>
+    internal const int CountedNumbers = 1024;
+
+    /// <summary>Calls that Ramet does not have, by number; -1: all that lie outside of what a table of calls may have.</summary>
     [NotSaved]
     public Dictionary<int, long> Absent { get; private set; } = [];
 }

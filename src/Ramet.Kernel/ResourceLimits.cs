@@ -9,7 +9,7 @@ public sealed partial class ResourceLimits
     /// <summary>Bytes of RAM: page frames, page tables and files of the writable layer together.</summary>
     public ulong MemoryBytes { get; set; } = 256UL << 20;
 
-    /// <summary>Processes and threads together.</summary>
+    /// <summary>Processes and threads together, with those that have ended and were not waited for.</summary>
     public int MaxThreads { get; set; } = 1024;
 
     /// <summary>Open file descriptions.</summary>

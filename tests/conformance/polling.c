@@ -385,6 +385,19 @@ CASE(timerfd_interval_counts_expirations)
     CHECK(count >= 1);
 }
 
+CASE(timerfd_with_an_interval_beyond_all_times_expires_once)
+{
+    int fd = OK(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK));
+    struct itimerspec spec = { .it_value = { 0, 1 }, .it_interval = { 9223372036, 0 } };
+    uint64_t count;
+    OK(timerfd_settime(fd, 0, &spec, NULL));
+    CHECK_EQ(poll_one(fd, POLLIN, 5000), POLLIN);
+    CHECK_EQ(read(fd, &count, 8), 8);
+    CHECK_EQ(count, 1);
+    CHECK_EQ(poll_one(fd, POLLIN, 0), 0);
+    CHECK_ERRNO(read(fd, &count, 8), EAGAIN);
+}
+
 CASE(timerfd_absolute_in_the_past_and_disarm)
 {
     int fd = OK(timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK));

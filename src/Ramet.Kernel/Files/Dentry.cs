@@ -117,11 +117,16 @@ public sealed partial class Dentry
         return false;
     }
 
-    /// <summary>The path as seen from <paramref name="root"/>; null when this is not below it. Removed names are shown without " (deleted)".</summary>
-    public string? GetPath(Dentry root)
+    /// <summary>
+    /// The path as seen from <paramref name="root"/>; null when this is not below it. Removed names are shown without " (deleted)".
+    /// </summary>
+    /// <param name="root">Where it begins.</param>
+    /// <param name="longest">Characters that it may have: of a longer one, the end that fits. Directories can be deeper than any path that programs can give.</param>
+    public string? GetPath(Dentry root, int longest = int.MaxValue)
     {
         if (Mount.IsAnonymous) return Name;
         List<string> names = [];
+        int length = 0;
         var dentry = this;
         while (dentry != root)
         {
@@ -132,6 +137,8 @@ public sealed partial class Dentry
                 continue;
             }
 
+            length += dentry.Name.Length + 1;
+            if (length > longest) break;
             names.Add(dentry.Name);
             dentry = dentry.Parent;
         }

@@ -7,9 +7,11 @@ namespace Ramet.Kernel.Files;
 [Saved]
 public sealed partial class FileDescriptorTable
 {
+    private const int Smallest = 16;
+
     private Kernel _kernel = null!;
-    private FileDescription?[] _descriptions = new FileDescription?[16];
-    private bool[] _closeOnExec = new bool[16];
+    private FileDescription?[] _descriptions = new FileDescription?[Smallest];
+    private bool[] _closeOnExec = new bool[Smallest];
     private int _lowestFree;
     private int _users = 1;
 
@@ -100,13 +102,20 @@ public sealed partial class FileDescriptorTable
     /// <summary>A copy, for fork; it is bound by <paramref name="limits"/>, or by those of this table.</summary>
     public FileDescriptorTable Clone(ResourceLimitSet? limits = null)
     {
+        // Room for those that are open, as Linux does it (sane_fdtable_size in fs/file.c): one high descriptor that was closed again is not paid for by every child.
+        int used = Array.FindLastIndex(_descriptions, static description => description is not null) + 1;
+        int capacity = Smallest;
+        while (capacity < used) capacity *= 2;
+        capacity = Math.Min(capacity, _descriptions.Length);
         var copy = new FileDescriptorTable(_kernel, limits ?? Limits)
         {
-            _descriptions = [.. _descriptions],
-            _closeOnExec = [.. _closeOnExec],
+            _descriptions = new FileDescription?[capacity],
+            _closeOnExec = new bool[capacity],
             _lowestFree = _lowestFree,
         };
-        foreach (var description in _descriptions) description?.AddReference();
+        Array.Copy(_descriptions, copy._descriptions, used);
+        Array.Copy(_closeOnExec, copy._closeOnExec, used);
+        foreach (var description in _descriptions.AsSpan(0, used)) description?.AddReference();
         return copy;
     }
 
@@ -140,7 +149,8 @@ public sealed partial class FileDescriptorTable
             if (_descriptions[i] is not null) Close(process, i);
     }
 
-    private int MaxDescriptors => (int)Math.Min(Limits.Soft(ResourceLimit.RLIMIT_NOFILE), 1 << 20);
+    // Root may raise its limit up to what Linux has (nr_open); a table is as large as its highest descriptor, and every process may have one.
+    private int MaxDescriptors => (int)Math.Min(Limits.Soft(ResourceLimit.RLIMIT_NOFILE), (ulong)Math.Clamp(_kernel.Mounts.MaxOpenFiles, 1 << 16, 1 << 20));
 
     private int FindFree(int from)
     {

@@ -26,6 +26,9 @@ public ref struct PathWalk
     /// <summary>Longest component (NAME_MAX).</summary>
     public const int NameMax = 255;
 
+    /// <summary>Characters of the longest path that programs can give (PATH_MAX).</summary>
+    public const int PathMax = 4096;
+
     private const int MaxLinks = 40;
 
     private readonly PosixThread _thread;

@@ -34,6 +34,7 @@ public sealed partial class TimerFd : FileDescription
     private TimerFdTimer _timer = null!;
     private WaitQueue _queue = new();
     private TimerFdClock _clock;
+    private long _expiry;
     private long _interval;
     private ulong _expirations;
     private long _generation = -1;
@@ -98,34 +99,34 @@ public sealed partial class TimerFd : FileDescription
         if (value == 0) return;
         if ((flags & TimerFdFlags.TFD_TIMER_ABSTIME) == 0)
         {
-            kernel.Timers.Set(_timer, PollingTimeout.DeadlineAfter(kernel, value));
+            _expiry = PollingTimeout.DeadlineAfter(kernel, value);
+            kernel.Timers.Set(_timer, _expiry);
             return;
         }
 
-        long due = value;
-        if (IsWallClock)
-        {
-            // The host's clock may be set later, or be another after a restore: the timer keeps to the time that it is now.
-            due = PollingTimeout.DeadlineAfter(kernel, Math.Max(0, value - kernel.RealtimeNow));
-        }
+        // The host's clock may be set later, or be another after a restore: the timer keeps to the time that it is now.
+        _expiry = IsWallClock ? PollingTimeout.DeadlineAfter(kernel, Math.Max(0, value - kernel.RealtimeNow)) : value;
 
         // A time that has passed has expired already, without waiting for the host's alarm.
-        if (due <= kernel.MonotonicNow) OnDue(kernel, due);
-        else kernel.Timers.Set(_timer, due);
+        if (_expiry <= kernel.MonotonicNow) OnDue(kernel);
+        else kernel.Timers.Set(_timer, _expiry);
     }
 
     /// <summary>timerfd_gettime(2): what is left, and the interval.</summary>
     internal (long Left, long Interval) Get(Kernel kernel) =>
-        (_timer.IsSet ? Math.Max(1, _timer.DueTime - kernel.MonotonicNow) : 0, _interval);
+        (_timer.IsSet ? Math.Max(1, _expiry - kernel.MonotonicNow) : 0, _interval);
 
-    internal void OnDue(Kernel kernel, long due)
+    internal void OnDue(Kernel kernel)
     {
         long now = kernel.MonotonicNow;
         long times = 1;
         if (_interval > 0)
         {
-            times += Math.Max(0, now - due) / _interval;
-            kernel.Timers.Set(_timer, due + times * _interval);
+            long missed = Math.Max(0, now - _expiry) / _interval;
+            times += missed;
+            _expiry = TimerQueue.After(_expiry + (missed * _interval), _interval);
+            // What comes more often is counted together: the alarms are the host's, also while the sandbox sleeps.
+            kernel.Timers.Set(_timer, _interval < ProgramTimer.ShortestPeriod ? Math.Max(_expiry, now + ProgramTimer.ShortestPeriod) : _expiry);
         }
 
         _expirations += (ulong)times;
@@ -151,5 +152,5 @@ internal sealed partial class TimerFdTimer : KernelTimer
 
     public TimerFdTimer(TimerFd owner, Kernel kernel) => (_owner, _kernel) = (owner, kernel);
 
-    public override void OnDue() => _owner.OnDue(_kernel, DueTime);
+    public override void OnDue() => _owner.OnDue(_kernel);
 }

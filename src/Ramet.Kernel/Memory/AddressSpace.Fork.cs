@@ -5,9 +5,10 @@ namespace Ramet.Kernel.Memory;
 /// <summary>fork(2): a copy in which private pages are shared until one side writes.</summary>
 public sealed partial class AddressSpace
 {
-    /// <summary>A copy of this address space; null over the memory limit (nothing has changed then, save that pages were made read-only).</summary>
+    /// <summary>A copy of this address space; null over the limit of memory or of areas (nothing has changed then, save that pages were made read-only).</summary>
     public AddressSpace? Fork()
     {
+        if (_kernel.AreaCount + _areas.Count > _kernel.MaxAreaCount) return null;
         var child = Create(_kernel);
         if (child is null) return null;
         child.MmapTop = MmapTop;
@@ -27,13 +28,9 @@ public sealed partial class AddressSpace
             if ((area.Flags & AreaFlags.DontFork) != 0) continue;
             var copy = area.CloneRange(child, area.Start, area.End);
             child._areas.Add(copy);
+            _kernel.AreaCount++;
             child.MappedBytes += copy.Length;
-            if (copy.Object is not null)
-            {
-                copy.Object.Areas.Add(copy);
-                copy.Object.AddReference();
-            }
-
+            copy.Object?.Attach(copy);
             if ((area.Flags & AreaFlags.WipeOnFork) == 0 && !CopyPages(area, child))
             {
                 complete = false;

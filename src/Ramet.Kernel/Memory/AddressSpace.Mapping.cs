@@ -40,7 +40,11 @@ public sealed record MappingRequest
 /// <summary>mmap, munmap, mprotect, mremap, brk.</summary>
 public sealed partial class AddressSpace
 {
-    private const int MaxAreas = 65530;
+    /// <summary>Areas of one address space (vm.max_map_count).</summary>
+    internal const int MaxAreas = 65530;
+
+    // The new one, and what lies at the new place and the old one cut in two.
+    private const int MostCutsOfMove = 3;
 
     /// <summary>mmap(2). Errors: EINVAL, ENOMEM, EEXIST (MAP_FIXED_NOREPLACE), EPERM below <see cref="LowestMapping"/>.</summary>
     public Errno Map(MappingRequest request, out ulong address)
@@ -54,7 +58,7 @@ public sealed partial class AddressSpace
         bool reserves = (request.Protection & MemoryProtection.PROT_WRITE) != 0 && !shared && (request.Flags & MappingFlags.MAP_NORESERVE) == 0;
         // What can never fit is refused at once, as Linux does by heuristic (overcommit_memory 0); the rest is settled when it is touched.
         if (reserves && length > _kernel.Limits.MemoryBytes) return Errno.ENOMEM;
-        if (_areas.Count >= MaxAreas) return Errno.ENOMEM;
+        if (!HasRoomFor(1)) return Errno.ENOMEM;
 
         ulong start = request.Address;
         if (isFixed)
@@ -70,7 +74,12 @@ public sealed partial class AddressSpace
             if (start == 0) return Errno.ENOMEM;
         }
 
-        if (isFixed) RemoveRange(start, start + length);
+        if (isFixed)
+        {
+            if (IsCutInTwo(start, start + length) && !HasRoomFor(2)) return Errno.ENOMEM;
+            RemoveRange(start, start + length);
+        }
+
         Insert(new VirtualMemoryArea(this, start, start + length, request.Protection & (MemoryProtection)7, shared)
         {
             Object = request.Object,
@@ -86,17 +95,17 @@ public sealed partial class AddressSpace
         return Errno.None;
     }
 
-    /// <summary>munmap(2).</summary>
+    /// <summary>munmap(2). ENOMEM when it would leave more areas than there may be, which only a hole in one of them does.</summary>
     public Errno Unmap(ulong address, ulong length)
     {
         if (!TryRange(address, length, out ulong end) || length == 0) return Errno.EINVAL;
-        if (_areas.Count >= MaxAreas) return Errno.ENOMEM;
+        if (!HasRoomFor(1) && IsCutInTwo(address, end)) return Errno.ENOMEM;
         RemoveRange(address, end);
         FinishRevocation();
         return Errno.None;
     }
 
-    /// <summary>mprotect(2). ENOMEM where nothing is mapped, EACCES for writing to a shared mapping of a read-only file.</summary>
+    /// <summary>mprotect(2). ENOMEM where nothing is mapped, or when there would be too many areas; EACCES for writing to a shared mapping of a read-only file.</summary>
     public Errno Protect(ulong address, ulong length, MemoryProtection protection)
     {
         if (!TryRange(address, length, out ulong end)) return (address & PageMask) != 0 ? Errno.EINVAL : Errno.ENOMEM;
@@ -108,6 +117,8 @@ public sealed partial class AddressSpace
             if ((protection & MemoryProtection.PROT_WRITE) != 0 && area.IsShared && !area.MayWrite) return Errno.EACCES;
         }
 
+        if (!HasRoomFor(2) && !HasRoomFor((CutBy(address) is { } lower && lower.Protection != protection ? 1 : 0)
+                                              + (CutBy(end) is { } upper && upper.Protection != protection ? 1 : 0))) return Errno.ENOMEM;
         SplitAt(address);
         SplitAt(end);
         int first = FirstEndingAfter(address);
@@ -157,10 +168,12 @@ public sealed partial class AddressSpace
         {
             if ((newAddress & PageMask) != 0 || newAddress < LowestMapping || newAddress > PageTables.UserEnd - newLength) return Errno.EINVAL;
             if (newAddress < address + oldLength && address < newAddress + newLength) return Errno.EINVAL;
+            if (!HasRoomFor(MostCutsOfMove)) return Errno.ENOMEM;
             RemoveRange(newAddress, newAddress + newLength);
         }
         else if (newLength <= oldLength && (flags & RemapFlags.MREMAP_DONTUNMAP) == 0)
         {
+            if (!HasRoomFor(1) && IsCutInTwo(address + newLength, address + oldLength)) return Errno.ENOMEM;
             if (newLength < oldLength) RemoveRange(address + newLength, address + oldLength);
             FinishRevocation();
             result = address;
@@ -182,6 +195,7 @@ public sealed partial class AddressSpace
         }
         else
         {
+            if (!HasRoomFor(MostCutsOfMove)) return Errno.ENOMEM;
             newAddress = FindFree(newLength, MmapTop);
             if (newAddress == 0) return Errno.ENOMEM;
         }
@@ -200,7 +214,7 @@ public sealed partial class AddressSpace
         ulong newPage = (end + PageMask) & ~PageMask;
         if (newPage > oldPage)
         {
-            if (newPage - BrkStart > _kernel.Limits.MemoryBytes || newPage > PageTables.UserEnd || !IsFree(oldPage, newPage)) return BrkEnd;
+            if (newPage - BrkStart > _kernel.Limits.MemoryBytes || newPage > PageTables.UserEnd || !IsFree(oldPage, newPage) || !HasRoomFor(1)) return BrkEnd;
             Insert(new VirtualMemoryArea(this, oldPage, newPage, MemoryProtection.PROT_READ | MemoryProtection.PROT_WRITE, shared: false) { Label = "[heap]" });
         }
         else if (newPage < oldPage)
@@ -223,6 +237,15 @@ public sealed partial class AddressSpace
 
         return true;
     }
+
+    /// <summary>Whether there may be so many areas more, here and in the sandbox.</summary>
+    private bool HasRoomFor(int areas) => _areas.Count + areas <= MaxAreas && _kernel.AreaCount + areas <= _kernel.MaxAreaCount;
+
+    /// <summary>Whether a range lies within one area and neither begins nor ends with it: without it there are two.</summary>
+    private bool IsCutInTwo(ulong start, ulong end) => FindArea(start) is { } area && area.Start < start && end < area.End;
+
+    /// <summary>The area that a boundary at an address would cut in two.</summary>
+    private VirtualMemoryArea? CutBy(ulong address) => FindArea(address) is { } area && area.Start < address ? area : null;
 
     private static bool TryRange(ulong address, ulong length, out ulong end)
     {
@@ -256,7 +279,16 @@ public sealed partial class AddressSpace
         int last = first;
         for (; last < _areas.Count && _areas[last].Start < end; last++) DropArea(_areas[last]);
         _areas.RemoveRange(first, last - first);
-        if (end - start >= 1 << 21) _tables.FreeTables(start, end);
+        _kernel.AreaCount -= last - first;
+        if (end - start >= 1 << 21) FreeTables(start, end);
+    }
+
+    /// <summary>Frees tables that hold nothing any more. No virtual CPU may go on looking for pages in them, also when no page was taken out just now.</summary>
+    private void FreeTables(ulong start, ulong end)
+    {
+        int before = _tables.TableCount;
+        _tables.FreeTables(start, end);
+        if (_tables.TableCount != before) _kernel.Scheduler.LeaveGuest(this);
     }
 
     private void ProtectPages(VirtualMemoryArea area)

@@ -21,6 +21,7 @@ public sealed partial class AddressSpace
             AnonymousName = moved.AnonymousName,
         };
         ulong copied = Math.Min(oldLength, newLength);
+        if (!TryMakeTables(address, newAddress, copied)) return Errno.ENOMEM;
         for (ulong offset = 0; offset < copied; offset += GuestMemory.PageSize)
         {
             ulong leaf = _tables.FindLeaf(address + offset, out ulong next);
@@ -34,7 +35,7 @@ public sealed partial class AddressSpace
             int index = PageTables.LeafIndex(address + offset);
             ulong entry = _tables.Entries(leaf)[index];
             if (entry == 0) continue;
-            if (!_tables.TrySet(newAddress + offset, entry)) return Errno.ENOMEM;
+            _tables.TrySet(newAddress + offset, entry);
             _tables.SetInLeaf(leaf, index, 0);
         }
 
@@ -45,10 +46,37 @@ public sealed partial class AddressSpace
         return Errno.None;
     }
 
-    /// <summary>Makes the pages of a range present as far as memory allows (MAP_POPULATE, MADV_POPULATE_*, mlock).</summary>
+    /// <summary>Makes the tables that what is present of a range needs elsewhere. They come before the first page moves: a move that stops halfway cannot be undone.</summary>
+    private bool TryMakeTables(ulong address, ulong newAddress, ulong length)
+    {
+        for (ulong at = address; at < address + length;)
+        {
+            ulong leaf = _tables.FindLeaf(at, out ulong next);
+            next = Math.Min(next, address + length);
+            // What one table holds lies in two of them when it is aligned otherwise.
+            if (leaf != 0 && (_tables.MakeLeaf(at - address + newAddress) == 0 || _tables.MakeLeaf(next - GuestMemory.PageSize - address + newAddress) == 0))
+            {
+                FreeTables(newAddress, newAddress + length);
+                return false;
+            }
+
+            at = next;
+        }
+
+        return true;
+    }
+
+    /// <summary>Pages of files that one call of <see cref="PopulateRange"/> looks at: 4 GiB. Those of an image take no memory that would end it, and the kernel lock is held meanwhile.</summary>
+    private const int MostPopulated = 1 << 20;
+
+    /// <summary>
+    /// Makes the pages of a range present as far as memory allows (MAP_POPULATE, MADV_POPULATE_*, mlock). What lies behind <see cref="MostPopulated"/> pages of files comes when it is
+    /// touched, which is all the difference that a program could see.
+    /// </summary>
     internal Errno PopulateRange(ulong start, ulong end, bool write = false)
     {
-        for (ulong at = start; at < end;)
+        int left = MostPopulated;
+        for (ulong at = start; at < end && left > 0;)
         {
             var area = FindArea(at);
             if (area is null) return Errno.ENOMEM;
@@ -56,8 +84,9 @@ public sealed partial class AddressSpace
             if (area.Object is null && (area.Protection & (MemoryProtection)7) != 0) MapAnonymousRange(area, at, stop);
             var access = write || (!area.IsShared && area.Object is not null && (area.Protection & MemoryProtection.PROT_WRITE) != 0) ? AccessKind.Write : AccessKind.Read;
             if (!Allows(area.Protection, access)) return Errno.EFAULT;
-            for (; at < stop; at += GuestMemory.PageSize)
+            for (; at < stop && left > 0; at += GuestMemory.PageSize)
             {
+                if (area.Object is not null) left--;
                 var outcome = MapPage(area, at, access);
                 if (outcome == FaultOutcome.OutOfMemory) return Errno.ENOMEM;
                 if (outcome != FaultOutcome.Resolved) return Errno.EFAULT;
@@ -121,6 +150,8 @@ public sealed partial class AddressSpace
     {
         if (start == end) return Errno.None;
         if (!IsMapped(start, end)) return Errno.ENOMEM;
+        if (!HasRoomFor(2) && !HasRoomFor((CutBy(start) is { } lower && ((lower.Flags | set) & ~clear) != lower.Flags ? 1 : 0)
+                                              + (CutBy(end) is { } upper && ((upper.Flags | set) & ~clear) != upper.Flags ? 1 : 0))) return Errno.ENOMEM;
         SplitAt(start);
         SplitAt(end);
         int first = FirstEndingAfter(start);
@@ -135,6 +166,23 @@ public sealed partial class AddressSpace
         for (int i = FirstEndingAfter(start); i < _areas.Count && _areas[i].Start < end; i++) yield return _areas[i];
     }
 
-    /// <summary>mincore(2): whether a page is present.</summary>
-    internal bool IsResident(ulong address) => _tables.Get(address) != 0 || FindArea(address)?.Object is not null;
+    /// <summary>mincore(2): 1 for every page of a range that is present, else 0. Looks at what there is, not at every page of a range that may be as large as the address space.</summary>
+    internal void FillResident(ulong start, Span<byte> pages)
+    {
+        ulong end = start + ((ulong)pages.Length << 12);
+        for (ulong at = start; at < end;)
+        {
+            ulong leaf = _tables.FindLeaf(at, out ulong next);
+            var area = FindArea(at);
+            var part = pages[(int)((at - start) >> 12)..(int)((Math.Min(end, Math.Min(next, area?.End ?? at + GuestMemory.PageSize)) - start) >> 12)];
+            part.Fill(area?.Object is null ? (byte)0 : (byte)1);
+            if (leaf != 0 && area is { Object: null })
+            {
+                var entries = _tables.Entries(leaf)[PageTables.LeafIndex(at)..];
+                for (int i = 0; i < part.Length; i++) part[i] = entries[i] == 0 ? (byte)0 : (byte)1;
+            }
+
+            at += (ulong)part.Length << 12;
+        }
+    }
 }

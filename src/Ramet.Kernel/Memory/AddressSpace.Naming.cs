@@ -19,6 +19,8 @@ public sealed partial class AddressSpace
         var error = IsMapped(address, address + rounded) ? Errno.None : Errno.ENOMEM;
         int first = FirstEndingAfter(address);
         if (first >= _areas.Count || _areas[first].Start >= end) return Errno.ENOMEM;
+        if (!HasRoomFor(2) && !HasRoomFor((CutBy(address) is { } lower && lower.AnonymousName != name ? 1 : 0)
+                                              + (CutBy(end) is { } upper && upper.AnonymousName != name ? 1 : 0))) return Errno.ENOMEM;
         SplitAt(address);
         SplitAt(end);
         first = FirstEndingAfter(address);

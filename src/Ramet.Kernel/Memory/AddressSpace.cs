@@ -105,7 +105,9 @@ public sealed partial class AddressSpace
     {
         if (--_users > 0) return;
         _kernel.Scheduler.LeaveGuest(this);
+        _tables.Abandon();
         foreach (var area in _areas) DropArea(area);
+        _kernel.AreaCount -= _areas.Count;
         _areas.Clear();
         _tables.Free();
         FinishRevocation();
@@ -163,13 +165,9 @@ public sealed partial class AddressSpace
     {
         int index = FirstEndingAfter(area.Start);
         MappedBytes += area.Length;
-        if (area.Object is not null)
-        {
-            area.Object.Areas.Add(area);
-            area.Object.AddReference();
-        }
-
+        area.Object?.Attach(area);
         _areas.Insert(index, area);
+        _kernel.AreaCount++;
         TryMerge(index);
         if (index > 0) TryMerge(index - 1);
     }
@@ -180,7 +178,8 @@ public sealed partial class AddressSpace
         var next = _areas[index + 1];
         _areas[index].End = next.End;
         _areas.RemoveAt(index + 1);
-        Detach(next);
+        _kernel.AreaCount--;
+        next.Object?.Detach(next);
     }
 
     /// <summary>Makes an area boundary at an address inside an area.</summary>
@@ -190,26 +189,15 @@ public sealed partial class AddressSpace
         if (area is null || area.Start == address) return;
         var upper = area.CloneRange(this, address, area.End);
         area.End = address;
-        if (upper.Object is not null)
-        {
-            upper.Object.Areas.Add(upper);
-            upper.Object.AddReference();
-        }
-
+        upper.Object?.Attach(upper);
         _areas.Insert(FirstEndingAfter(address), upper);
-    }
-
-    private static void Detach(VirtualMemoryArea area)
-    {
-        if (area.Object is null) return;
-        area.Object.Areas.Remove(area);
-        area.Object.Release();
+        _kernel.AreaCount++;
     }
 
     private void DropArea(VirtualMemoryArea area)
     {
         Zap(area.Start, area.End);
         MappedBytes -= area.Length;
-        Detach(area);
+        area.Object?.Detach(area);
     }
 }

@@ -12,6 +12,24 @@ public abstract partial class MemoryObject
     /// <summary>Areas that map this object, so that pages can be taken away from them (truncate, copy-up).</summary>
     internal List<VirtualMemoryArea> Areas = [];
 
+    /// <summary>An area maps this object from now on.</summary>
+    internal void Attach(VirtualMemoryArea area)
+    {
+        area.ObjectIndex = Areas.Count;
+        Areas.Add(area);
+        AddReference();
+    }
+
+    /// <summary>An area maps it no more. Takes the same time however many there are: a program can map one file 65530 times, and fork.</summary>
+    internal void Detach(VirtualMemoryArea area)
+    {
+        var last = Areas[^1];
+        Areas[area.ObjectIndex] = last;
+        last.ObjectIndex = area.ObjectIndex;
+        Areas.RemoveAt(Areas.Count - 1);
+        Release();
+    }
+
     /// <summary>Size in bytes; touching whole pages beyond it is SIGBUS.</summary>
     public abstract long Size { get; }
 

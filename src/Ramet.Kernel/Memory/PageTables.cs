@@ -21,7 +21,10 @@ internal sealed partial class PageTables
     private Kernel _kernel = null!;
 
     [NotSaved]
-    private List<ulong>[] _stale = [];
+    private StaleTables[] _stale = [];
+
+    [NotSaved]
+    private bool _isAbandoned;
 
     private PageTables()
     {
@@ -150,7 +153,7 @@ internal sealed partial class PageTables
     }
 
     /// <summary>Tables whose translations a virtual CPU has to forget before it runs on these tables.</summary>
-    public List<ulong> TakeStale(int vcpu)
+    public StaleTables TakeStale(int vcpu)
     {
         EnsureStale();
         return _stale[vcpu];
@@ -162,16 +165,13 @@ internal sealed partial class PageTables
     /// <summary>The table has to be forgotten by every virtual CPU.</summary>
     public void MarkStale(ulong table)
     {
+        if (_isAbandoned) return;
         EnsureStale();
-        foreach (var list in _stale)
-        {
-            if (list.Count == 0 || list[^1] != table)
-            {
-                // A long list costs more than it saves in duplicates; the recipe is idempotent.
-                if (!list.Contains(table)) list.Add(table);
-            }
-        }
+        foreach (var tables in _stale) tables.Add(table);
     }
+
+    /// <summary>No virtual CPU runs on these tables any more, and none ever will: what changes from now on is nothing to forget.</summary>
+    public void Abandon() => _isAbandoned = true;
 
     /// <summary>Index of an address in a table of the level that starts at this bit.</summary>
     public static int Index(ulong address, int shift) => (int)(address >> shift) & (EntryCount - 1);
@@ -228,7 +228,7 @@ internal sealed partial class PageTables
     private void EnsureStale()
     {
         if (_stale.Length != 0) return;
-        _stale = new List<ulong>[Math.Max(1, _kernel.Limits.VirtualCpus)];
-        for (int i = 0; i < _stale.Length; i++) _stale[i] = [];
+        _stale = new StaleTables[Math.Max(1, _kernel.Limits.VirtualCpus)];
+        for (int i = 0; i < _stale.Length; i++) _stale[i] = new StaleTables();
     }
 }

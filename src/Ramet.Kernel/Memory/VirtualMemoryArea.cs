@@ -72,6 +72,9 @@ public sealed partial class VirtualMemoryArea
     /// <summary>What is mapped; null for private anonymous memory.</summary>
     public MemoryObject? Object { get; internal set; }
 
+    /// <summary>Its place among <see cref="MemoryObject.Areas"/>.</summary>
+    internal int ObjectIndex { get; set; }
+
     /// <summary>Page of the object that <see cref="Start"/> shows.</summary>
     public long FirstPage { get; internal set; }
 

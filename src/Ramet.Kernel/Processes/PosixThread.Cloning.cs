@@ -19,7 +19,7 @@ public sealed partial class PosixThread
         if (allowed != Errno.None) return allowed;
         if (request.ExitSignal != 0 && !Signal.IsValid(request.ExitSignal)) return Errno.EINVAL;
         if ((flags & CloneFlags.CLONE_SETTLS) != 0 && request.Tls > long.MaxValue) return Errno.EPERM;
-        if (Kernel.Processes.ThreadCount >= Kernel.Limits.MaxThreads) return Errno.EAGAIN;
+        if (Kernel.Processes.Count >= Kernel.Limits.MaxThreads) return Errno.EAGAIN;
         if (IsOverProcessLimit()) return Errno.EAGAIN;
 
         bool isThread = (flags & CloneFlags.CLONE_THREAD) != 0;
@@ -129,7 +129,7 @@ public sealed partial class PosixThread
         ulong count = 0;
         foreach (var process in Kernel.Processes.All)
         {
-            if (process.Leader?.Credentials.Uid == Credentials.Uid) count += (ulong)process.Threads.Count;
+            if (process.Uid == Credentials.Uid) count += (ulong)Math.Max(1, process.Threads.Count);
         }
 
         return count >= limit;

@@ -89,12 +89,17 @@ public sealed partial class PosixThread
 
     internal void ReapTracee(EndedTracee ended)
     {
-        _endedTracees?.Remove(ended);
+        if (_endedTracees?.Remove(ended) != true) return;
+        Kernel.Processes.RemoveUnreaped();
         if (ended.IsProcess) ended.Process.ReleaseFromTracer();
     }
 
     /// <summary>A thread that this one traces has ended.</summary>
-    internal void AddEndedTracee(EndedTracee ended) => (_endedTracees ??= []).Add(ended);
+    internal void AddEndedTracee(EndedTracee ended)
+    {
+        (_endedTracees ??= []).Add(ended);
+        Kernel.Processes.AddUnreaped();
+    }
 
     /// <summary>The thread ends: what it traces is free, and its own tracer is told.</summary>
     private void EndTracing(int status)

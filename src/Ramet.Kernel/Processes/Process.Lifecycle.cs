@@ -65,6 +65,7 @@ public sealed partial class Process
         NotifyOfParentThread(thread);
         if (Threads.Count > 0) return;
         IsZombie = true;
+        Kernel.Processes.AddUnreaped();
         ExitStatus = IsExiting ? _groupExitStatus : status;
         IsExiting = true;
         StopTimers();
@@ -147,11 +148,13 @@ public sealed partial class Process
         var reaper = Parent;
         while (reaper is not null && (!reaper.IsSubreaper || reaper.IsZombie)) reaper = reaper.Parent;
         reaper ??= Kernel.Processes.Init;
+        // Process 1 waits for what it adopts at once: there is nothing to add to its list and to take out again.
+        bool reaps = reaper == Kernel.Processes.Init;
         foreach (var child in Children)
         {
             child.Parent = reaper;
             child.ParentThread = reaper.Leader;
-            reaper.Children.Add(child);
+            if (!reaps || child is not { IsZombie: true, IsHeldByTracer: false }) reaper.Children.Add(child);
         }
 
         foreach (var child in Children)
@@ -162,7 +165,11 @@ public sealed partial class Process
 
         var zombies = Children.FindAll(child => child is { IsZombie: true, IsHeldByTracer: false });
         Children.Clear();
-        foreach (var zombie in zombies) zombie.NotifyParent(zombie.ExitStatus);
+        foreach (var zombie in zombies)
+        {
+            if (reaps) Kernel.Processes.Forget(zombie);
+            else zombie.NotifyParent(zombie.ExitStatus);
+        }
     }
 
     private void NotifyParent(int status)

@@ -12,6 +12,7 @@ public sealed partial class ProcessTable
     private Dictionary<int, Process> _processes = [];
     private Dictionary<int, PosixThread> _threads = [];
     private int _lastId = 1;
+    private int _unreaped;
 
     private ProcessTable()
     {
@@ -31,6 +32,12 @@ public sealed partial class ProcessTable
 
     /// <summary>Threads alive.</summary>
     public int ThreadCount => _threads.Count;
+
+    /// <summary>
+    /// Threads alive, processes that have ended, and traced threads that have: all that nobody has waited for yet keep their ids and what the kernel knows of them, and
+    /// count as those that live do (RLIMIT_NPROC and the pids controller of Linux have it so, too).
+    /// </summary>
+    public int Count => _threads.Count + _unreaped;
 
     /// <summary>The process with this id, also when it is a zombie.</summary>
     public Process? FindProcess(int pid) => _processes.GetValueOrDefault(pid);
@@ -68,13 +75,26 @@ public sealed partial class ProcessTable
         _threads[tid] = thread;
     }
 
+    /// <summary>A process has become a zombie, or a traced thread has ended: somebody is to wait for it.</summary>
+    internal void AddUnreaped() => _unreaped++;
+
+    /// <summary>A traced thread that had ended was waited for.</summary>
+    internal void RemoveUnreaped() => _unreaped--;
+
     /// <summary>A zombie was waited for: it is gone.</summary>
     internal void Reap(Process process)
     {
-        _processes.Remove(process.Pid);
+        process.Parent?.Children.Remove(process);
+        Forget(process);
+    }
+
+    /// <summary>A zombie that is in no list of children any more is gone.</summary>
+    internal void Forget(Process process)
+    {
+        if (!_processes.Remove(process.Pid)) return;
+        _unreaped--;
         process.IsReaped = true;
         if (process.Parent is not { } parent) return;
-        parent.Children.Remove(process);
         parent.ChildrenTime += process.CpuTime + process.ChildrenTime;
         parent.ChildrenPeakKilobytes = Math.Max(parent.ChildrenPeakKilobytes, Math.Max(process.PeakResidentKilobytes, process.ChildrenPeakKilobytes));
     }

@@ -131,13 +131,14 @@ internal static class MemoryMapping
         if ((addr.Value & PageMask) != 0) return Errno.EINVAL;
         ulong end = addr.Value + ((length + PageMask) & ~PageMask);
         if (end < addr.Value || !thread.Memory.IsMapped(addr.Value, end)) return Errno.ENOMEM;
-        Span<byte> piece = stackalloc byte[512];
+        Span<byte> buffer = stackalloc byte[GuestMemory.PageSize];
         for (ulong at = addr.Value; at < end;)
         {
-            int count = 0;
-            for (; count < piece.Length && at < end; at += GuestMemory.PageSize) piece[count++] = thread.Memory.IsResident(at) ? (byte)1 : (byte)0;
-            if (thread.Memory.User.Write(vec, piece[..count]) < count) return Errno.EFAULT;
-            vec += count;
+            var piece = buffer[..(int)Math.Min((ulong)buffer.Length, (end - at) >> 12)];
+            thread.Memory.FillResident(at, piece);
+            if (thread.Memory.User.Write(vec, piece) < piece.Length) return Errno.EFAULT;
+            vec += piece.Length;
+            at += (ulong)piece.Length << 12;
         }
 
         return 0;

@@ -30,7 +30,7 @@ internal static class TimerCalls
         if (!TryConvert(wanted.it_value, out long first) || !TryConvert(wanted.it_interval, out long interval)) return Errno.EINVAL;
         var timer = thread.Process.GetIntervalTimer(which);
         var old = Describe(timer);
-        timer.Arm(first == 0 ? PosixThread.Never : Later(timer.Now, first), interval);
+        timer.Arm(first == 0 ? PosixThread.Never : TimerQueue.After(timer.Now, first), interval);
         return ovalue.IsNull || thread.Memory.User.TryWrite(ovalue, old) ? 0 : Errno.EFAULT;
     }
 
@@ -149,13 +149,11 @@ internal static class TimerCalls
     private static long Expiry(PosixTimer timer, long time, bool absolute)
     {
         if (time is 0 or PollingTimeout.Infinite) return PosixThread.Never;
-        if (!absolute) return Later(timer.Now, time);
+        if (!absolute) return TimerQueue.After(timer.Now, time);
         bool realTime = timer.Clock is ClockId.CLOCK_REALTIME or ClockId.CLOCK_REALTIME_ALARM or ClockId.CLOCK_TAI;
         var kernel = timer.Process.Kernel;
-        return realTime ? time - kernel.RealtimeNow + kernel.MonotonicNow : time;
+        return realTime ? TimerQueue.After(time - kernel.RealtimeNow, kernel.MonotonicNow) : time;
     }
-
-    private static long Later(long now, long wait) => wait >= PosixThread.Never - now ? PosixThread.Never : now + wait;
 
     /// <summary>Unlike those of select(2), microseconds beyond a second are refused (setitimer(2)).</summary>
     private static bool TryConvert(Timeval time, out long nanoseconds)

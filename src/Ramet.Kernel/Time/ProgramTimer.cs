@@ -74,7 +74,7 @@ internal abstract partial class ProgramTimer : KernelTimer
         if (_interval > 0)
         {
             missed = (now - _expiry) / _interval;
-            _expiry += (missed + 1) * _interval;
+            _expiry = TimerQueue.After(_expiry + (missed * _interval), _interval);
             Schedule();
         }
 
@@ -95,7 +95,7 @@ internal abstract partial class ProgramTimer : KernelTimer
         }
 
         long wait = Math.Max((_expiry - Now) / Process.Kernel.Scheduler.Vcpus.Length, _look);
-        Process.Kernel.Timers.Set(this, now + wait);
+        Process.Kernel.Timers.Set(this, TimerQueue.After(now, wait));
     }
 }
 

@@ -6,6 +6,9 @@ namespace Ramet.Kernel.Time;
 [Saved]
 public sealed partial class TimerQueue
 {
+    /// <summary>Timers that one call of <see cref="RunDue"/> runs: the kernel lock is held meanwhile, and a program may have made thousands.</summary>
+    internal const int MostAtOnce = 1024;
+
     private List<KernelTimer> _set = [];
     private long _sequence;
 
@@ -33,15 +36,18 @@ public sealed partial class TimerQueue
         timer.IsSet = false;
     }
 
-    /// <summary>Runs all timers that are due.</summary>
+    /// <summary>Runs the timers that are due, the longest overdue first; at most <see cref="MostAtOnce"/>, so that <see cref="NextDueTime"/> may have come already afterwards.</summary>
     public void RunDue(long now)
     {
-        while (_byDueTime.Min is { } timer && timer.DueTime <= now)
+        for (int i = 0; i < MostAtOnce && _byDueTime.Min is { } timer && timer.DueTime <= now; i++)
         {
             Cancel(timer);
             timer.OnDue();
         }
     }
+
+    /// <summary>The time so long after another; <see cref="Processes.PosixThread.Never"/> when it lies beyond all times. Programs give intervals of any length.</summary>
+    internal static long After(long time, long wait) => wait > 0 && time > Processes.PosixThread.Never - wait ? Processes.PosixThread.Never : time + wait;
 
     private void OnSaving() => _set = [.. _byDueTime];
 

@@ -108,6 +108,71 @@ public sealed class EventDescriptorTests
     }
 
     [Fact]
+    public void Timerfd_whose_interval_lies_beyond_all_times_expires_once()
+    {
+        int fd = _a.Ok(SyscallNumber.timerfd_create, (long)TimerFdClock.CLOCK_MONOTONIC, 0);
+        SetTimer(fd, new Timespec { tv_nsec = 1 }, new Timespec { tv_sec = 9_223_372_036 });
+        _sandbox.Advance(1);
+        Assert.Equal(1UL, Take(fd));
+        Assert.Equal(PosixThread.Never, _sandbox.Kernel.Timers.NextDueTime);
+        SetTimer(fd, new Timespec { tv_sec = long.MaxValue }, new Timespec { tv_nsec = 1 });
+        _sandbox.Advance(1);
+        Assert.Equal(PollEvents.None, _a.PollNow(fd));
+    }
+
+    [Fact]
+    public void Timerfd_with_a_tiny_interval_counts_all_expirations_but_wakes_the_host_rarely()
+    {
+        int fd = _a.Ok(SyscallNumber.timerfd_create, (long)TimerFdClock.CLOCK_MONOTONIC, 0);
+        SetTimer(fd, new Timespec { tv_nsec = 1 }, new Timespec { tv_nsec = 1 });
+        long set = _sandbox.Kernel.MonotonicNow;
+        _sandbox.Advance(1);
+        long first = _sandbox.Kernel.MonotonicNow;
+        Assert.True(_sandbox.Kernel.Timers.NextDueTime >= first + 100_000);
+        _sandbox.Kernel.StopClock();
+        var reloaded = _sandbox.Reload();
+        var a = _a.In(reloaded);
+        reloaded.Advance(1);
+        long buffer = a.Allocate(8);
+        Assert.Equal(8, a.Call(SyscallNumber.read, fd, buffer, 8));
+        Assert.Equal((ulong)(reloaded.Kernel.MonotonicNow - set), a.Get<ulong>(buffer));
+    }
+
+    [Fact]
+    public void A_thousand_timers_that_are_due_run_in_portions()
+    {
+        const int Count = 1500;
+        _a.Thread.Process.ResourceLimits.Set(ResourceLimit.RLIMIT_NOFILE, 2 * Count, 2 * Count);
+        long spec = _a.Put(new ITimerspec { it_value = new Timespec { tv_nsec = 1 } });
+        var fds = new int[Count];
+        for (int i = 0; i < Count; i++)
+        {
+            fds[i] = _a.Ok(SyscallNumber.timerfd_create, (long)TimerFdClock.CLOCK_MONOTONIC, 0);
+            _a.Ok(SyscallNumber.timerfd_settime, fds[i], 0, spec, 0);
+        }
+
+        _sandbox.Advance(1);
+        Assert.True(_sandbox.Kernel.Timers.NextDueTime <= _sandbox.Kernel.MonotonicNow, "No timer is left for the next call.");
+        _sandbox.Advance(0);
+        Assert.Equal(PosixThread.Never, _sandbox.Kernel.Timers.NextDueTime);
+        Assert.All(fds, fd => Assert.True((_a.Thread.Files.Get(fd)!.Poll() & PollEvents.POLLIN) != 0));
+    }
+
+    [Theory]
+    [InlineData(0, 0, 9_223_372_036)]
+    [InlineData(1, 9_223_372_035, 1)]
+    [InlineData(2, 9_223_372_036, 9_223_372_036)]
+    public void Interval_timers_beyond_all_times_stand_still(int which, long first, long interval)
+    {
+        _a.Thread.SignalMask = ulong.MaxValue;
+        var value = new ITimerval { it_value = new Timeval { tv_sec = first, tv_usec = 1 }, it_interval = new Timeval { tv_sec = interval } };
+        _a.Ok(SyscallNumber.setitimer, which, _a.Put(value), 0);
+        for (int i = 0; i < 10; i++) _sandbox.Advance(5000);
+        Assert.True(_sandbox.Kernel.Timers.NextDueTime > _sandbox.Kernel.MonotonicNow, "A timer is due for ever.");
+        Assert.Equal(which == 0, _a.Thread.Process.Pending.Mask != 0);
+    }
+
+    [Fact]
     public void Signalfd_reads_signals_that_are_blocked()
     {
         ulong mask = Signal.Bit(Signal.SIGUSR1) | Signal.Bit(Signal.SIGCHLD);
@@ -157,4 +222,7 @@ public sealed class EventDescriptorTests
         static Timespec Time(long milliseconds) => new() { tv_sec = milliseconds / 1000, tv_nsec = milliseconds % 1000 * 1_000_000 };
         _a.Ok(SyscallNumber.timerfd_settime, fd, flags, _a.Put(new ITimerspec { it_value = Time(milliseconds), it_interval = Time(interval) }), 0);
     }
+
+    private void SetTimer(int fd, Timespec value, Timespec interval) =>
+        _a.Ok(SyscallNumber.timerfd_settime, fd, 0, _a.Put(new ITimerspec { it_value = value, it_interval = interval }), 0);
 }

@@ -119,7 +119,7 @@ public abstract partial class PseudoDirectory : PseudoInode
         entries.Add(new DirectoryEntry(name, PseudoInode.NumberOf(path), type));
 }
 
-/// <summary>A regular file whose text is made when it is opened.</summary>
+/// <summary>A regular file whose text is made when it is read.</summary>
 [Saved]
 public abstract partial class PseudoFile : PseudoInode
 {
@@ -136,15 +136,7 @@ public abstract partial class PseudoFile : PseudoInode
     /// <inheritdoc/>
     public override SyscallResult Open(PosixThread thread, OpenFlags flags, out FileDescription? description)
     {
-        description = null;
-        byte[] content = [];
-        if ((flags & OpenFlags.O_ACCMODE) != OpenFlags.O_WRONLY)
-        {
-            var error = Generate(thread, out content);
-            if (error != Errno.None) return error;
-        }
-
-        description = new PseudoFileDescription(this, flags, content);
+        description = new PseudoFileDescription(this, flags);
         return 0;
     }
 
@@ -161,41 +153,75 @@ public abstract partial class PseudoFile : PseudoInode
     public override int ReadBytes(long offset, Span<byte> destination) => 0;
 }
 
-/// <summary>An open <see cref="PseudoFile"/>: the content as it was at the last read from the start.</summary>
+/// <summary>
+/// An open <see cref="PseudoFile"/>. Its content is made by the first read, and by any from the start, and kept until it has been read to its end: a program may open thousands of files
+/// whose text takes megabytes. What is kept is charged.
+/// </summary>
 [Saved]
 internal sealed partial class PseudoFileDescription : FileDescription
 {
+    /// <summary>Longest content that can be read, bytes; more is ENOMEM.</summary>
+    internal const int MaxContent = 48 << 20;
+
     private const int MaxWrite = 4096;
 
+    // So little is there for everybody, whatever buffers are full.
+    private const int AlwaysGranted = 512;
+
     private PseudoFile _file = null!;
-    private byte[] _content = [];
-    private bool _fresh;
+    private byte[]? _content;
+    private long _end = -1;
 
     private PseudoFileDescription()
     {
     }
 
-    public PseudoFileDescription(PseudoFile file, OpenFlags flags, byte[] content)
+    public PseudoFileDescription(PseudoFile file, OpenFlags flags)
     {
         Inode = _file = file;
         Flags = flags;
-        _content = content;
-        _fresh = true;
     }
 
     /// <inheritdoc/>
     public override SyscallResult ReadAt(PosixThread thread, ref IoBuffer buffer, long offset)
     {
-        if (offset == 0 && !_fresh)
+        if (offset == 0 || (_content is null && (_end < 0 || offset < _end)))
         {
-            var error = _file.Generate(thread, out _content);
+            var error = Generate(thread);
             if (error != Errno.None) return error;
         }
 
-        _fresh = false;
-        if (offset >= _content.Length) return 0;
-        int done = buffer.CopyFrom(_content.AsSpan((int)offset));
-        return done == 0 && buffer.Faulted ? Errno.EFAULT : done;
+        if (_content is not { } content) return 0;
+        int done = offset >= content.Length ? 0 : buffer.CopyFrom(content.AsSpan((int)offset));
+        if (done == 0 && buffer.Faulted) return Errno.EFAULT;
+        if (offset + done < content.Length) return done;
+        // All has been read: what follows is the end, as long as it is not read from an earlier place again.
+        _end = content.Length;
+        Drop(thread.Kernel);
+        return done;
+    }
+
+    /// <inheritdoc/>
+    protected override void OnClose(Kernel kernel) => Drop(kernel);
+
+    private Errno Generate(PosixThread thread)
+    {
+        Drop(thread.Kernel);
+        _end = -1;
+        var error = _file.Generate(thread, out byte[] content);
+        if (error != Errno.None) return error;
+        var budget = thread.Kernel.Buffers;
+        if (content.Length <= AlwaysGranted) budget.Charge(content.Length);
+        else if (content.Length > MaxContent || !budget.TryCharge(content.Length)) return Errno.ENOMEM;
+        _content = content;
+        return Errno.None;
+    }
+
+    private void Drop(Kernel kernel)
+    {
+        if (_content is null) return;
+        kernel.Buffers.Release(_content.Length);
+        _content = null;
     }
 
     /// <inheritdoc/>

@@ -59,8 +59,10 @@ internal static class TaskFiles
     /// <summary>A path as links of /proc show it: from the reader's root, with " (deleted)" where that is so.</summary>
     public static string PathOf(PosixThread reader, Dentry dentry)
     {
-        string path = dentry.GetPath(reader.FileSystem.Root) ?? dentry.GetPath(reader.FileSystem.Namespace.Root) ?? "/";
-        return dentry.IsUnlinked ? path + " (deleted)" : path;
+        string path = dentry.GetPath(reader.FileSystem.Root, PathWalk.PathMax) ?? dentry.GetPath(reader.FileSystem.Namespace.Root, PathWalk.PathMax) ?? "/";
+        // Of a path that was cut nobody looks at all directories above.
+        bool isUnlinked = path.Length < PathWalk.PathMax - PathWalk.NameMax ? dentry.IsUnlinked : dentry.IsDeleted;
+        return isUnlinked ? path + " (deleted)" : path;
     }
 
     /// <summary>The text of a file.</summary>
@@ -136,7 +138,7 @@ internal static class MountFiles
         var text = new StringBuilder();
         foreach (var mount in reader.FileSystem.Namespace.Mounts)
         {
-            if (mount.Root.GetPath(reader.FileSystem.Root) is not { } path) continue;
+            if (mount.Root.GetPath(reader.FileSystem.Root, PathWalk.PathMax) is not { } path) continue;
             text.Append(Escape(mount.Source)).Append(' ').Append(Escape(path)).Append(' ').Append(mount.FileSystem.TypeName).Append(' ')
                 .Append(mount.OptionText).Append(mount.FileSystem.OptionText).Append(" 0 0\n");
         }
@@ -150,7 +152,7 @@ internal static class MountFiles
         var text = new StringBuilder();
         foreach (var mount in reader.FileSystem.Namespace.Mounts)
         {
-            if (mount.Root.GetPath(reader.FileSystem.Root) is not { } path) continue;
+            if (mount.Root.GetPath(reader.FileSystem.Root, PathWalk.PathMax) is not { } path) continue;
             int parent = mount.MountPoint?.Mount.Id ?? 1;
             ulong device = mount.FileSystem.DeviceId;
             text.Append(CultureInfo.InvariantCulture, $"{mount.Id} {parent} {DeviceNumber.Major(device)}:{DeviceNumber.Minor(device)} ");

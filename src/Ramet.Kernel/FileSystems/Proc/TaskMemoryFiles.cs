@@ -17,6 +17,8 @@ internal static class TaskMemoryFiles
         var text = new StringBuilder();
         foreach (var area in subject.Memory.Areas)
         {
+            // Too long to be read in any case.
+            if (text.Length > PseudoFileDescription.MaxContent) break;
             AppendLine(text, reader, area);
             if (!details) continue;
             ulong kilobytes = area.Length / 1024;
