@@ -36,6 +36,9 @@ public sealed partial class Kernel
     /// <summary>File descriptors that epoll sets watch, all sets together: /proc/sys/fs/epoll/max_user_watches bounds it.</summary>
     internal int EpollWatches { get; set; }
 
+    /// <summary>Record and flock locks of all files: <see cref="FileLockList.MaximumPerSandbox"/> bounds it.</summary>
+    internal int FileLocks { get; set; }
+
     /// <summary>The host takes output again after its sink had answered <see cref="OutputSinkResult.Full"/>; call it under <see cref="Lock"/>.</summary>
     /// <param name="stream">The stream's number, as in <see cref="IOutputSink.Write"/>.</param>
     public void OnHostStreamDrained(int stream) => HostStreams.OnDrained(stream);
