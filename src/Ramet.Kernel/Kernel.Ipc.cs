@@ -1,6 +1,7 @@
 using Ramet.Kernel.Files;
 using Ramet.Kernel.Pipes;
 using Ramet.Kernel.Sockets;
+using Ramet.Kernel.State;
 
 namespace Ramet.Kernel;
 
@@ -14,6 +15,10 @@ public sealed partial class Kernel
 
     /// <summary>Names and ports of sockets.</summary>
     public SocketTable Sockets { get; private set; } = new();
+
+    /// <summary>What the file systems in memory may have together.</summary>
+    [NotSaved]
+    internal FileSystems.TmpfsBudget TmpfsBudget => field ??= new FileSystems.TmpfsBudget(this);
 
     /// <summary>Pseudoterminals.</summary>
     public Terminals.TerminalTable Terminals { get; private set; } = new();
