@@ -61,6 +61,30 @@ public sealed class InotifyTests
     }
 
     [Fact]
+    public void Events_count_against_the_budget_and_overflow_beyond_it()
+    {
+        int wd = Watch("/tmp/w", InotifyMask.IN_CREATE);
+        var buffers = _sandbox.Kernel.Buffers;
+        long before = buffers.Used;
+        Make("/tmp/w/a");
+        Assert.True(buffers.Used > before);
+        Assert.Equal([(wd, InotifyMask.IN_CREATE, "a")], Events());
+        Assert.Equal(before, buffers.Used);
+
+        Make("/tmp/w/b");
+        buffers.Limit = buffers.Used;
+        Make("/tmp/w/c");
+        Make("/tmp/w/d");
+        _sandbox = _sandbox.Reload();
+        _a = _a.In(_sandbox);
+        Assert.Equal([(wd, InotifyMask.IN_CREATE, "b"), (-1, InotifyMask.IN_Q_OVERFLOW, "")], Events());
+        Assert.Equal(before, _sandbox.Kernel.Buffers.Used);
+        Make("/tmp/w/e");
+        _a.Ok(SyscallNumber.close, _fd);
+        Assert.Equal(before, _sandbox.Kernel.Buffers.Used);
+    }
+
+    [Fact]
     public void Closing_the_instance_frees_its_watches()
     {
         Watch("/tmp/w", InotifyMask.IN_ALL_EVENTS);
