@@ -103,6 +103,14 @@ public sealed partial class PosixThread
         if (_timer is not null) Kernel.Timers.Cancel(_timer);
     }
 
+    /// <summary>The thread ends in a call: an end of a FIFO that it has been opening counts as open, and nobody else will close it.</summary>
+    private void ReleaseResumeState()
+    {
+        var state = ResumeState;
+        ResumeState = null;
+        if (InSyscall && state is Files.FileDescription opening) opening.Release(Kernel);
+    }
+
     /// <summary>Forgets the state of the last call: a new one begins.</summary>
     internal void BeginSyscall()
     {
