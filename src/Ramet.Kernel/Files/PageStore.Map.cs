@@ -78,6 +78,22 @@ public sealed partial class PageStore
         return long.MaxValue;
     }
 
+    /// <summary>Gives back the room of a map that has become much larger than what is in it.</summary>
+    private void Shrink()
+    {
+        if (_dense.Length > 64 && _entries < _dense.Length / 8)
+        {
+            var left = _dense;
+            _dense = [];
+            for (int i = 0; i < left.Length; i++)
+                if (left[i] != Below) (_sparse ??= [])[i] = left[i];
+        }
+
+        if (_sparse is null) return;
+        if (_sparse.Count == 0) _sparse = null;
+        else if (_sparse.Capacity > 64 && _sparse.Count < _sparse.Capacity / 8) _sparse.TrimExcess(_sparse.Count * 2);
+    }
+
     private void RemoveFrom(long first)
     {
         for (long i = first; i < _dense.Length; i++)

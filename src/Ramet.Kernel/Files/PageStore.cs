@@ -246,6 +246,7 @@ public sealed partial class PageStore : MemoryObject
             position += count;
         }
 
+        Shrink();
         return Errno.None;
     }
 
@@ -261,6 +262,7 @@ public sealed partial class PageStore : MemoryObject
             if (error != Errno.None)
             {
                 foreach (long undo in made) Set(undo, Below);
+                Shrink();
                 return error;
             }
 

@@ -54,6 +54,26 @@ public sealed class PunchHoleTests
         Assert.Equal([0, 0], _a.Get(map + (3 * Page) + 100, 2));
     }
 
+    [Fact]
+    public void What_is_left_of_a_dense_file_is_found_and_can_grow_again()
+    {
+        _a.Ok(SyscallNumber.ftruncate, _fd, 3000 * Page);
+        _a.Ok(SyscallNumber.fallocate, _fd, 0, 0, 3000 * Page);
+        long x = _a.Put("x"u8);
+        foreach (int i in new[] { 0, 1500, 2999 }) _a.Ok(SyscallNumber.pwrite64, _fd, x, 1, i * Page);
+        Punch(Page, 1499 * Page);
+        Punch(1501 * Page, 1498 * Page);
+        Assert.Equal(3, _content.FrameCount);
+        foreach (int i in new[] { 0, 1500, 2999 }) Assert.Equal('x', ByteAt(i * Page));
+        Assert.Equal(1500 * Page, _a.Ok(SyscallNumber.lseek, _fd, Page, 3));
+        for (int i = 0; i < 20; i++) _a.Ok(SyscallNumber.pwrite64, _fd, x, 1, i * Page);
+        Assert.Equal(22, _content.FrameCount);
+        Assert.Equal('x', ByteAt(1500 * Page));
+        Punch(0, 3000 * Page);
+        Assert.Equal(0, _content.FrameCount);
+        Assert.Equal(0, ByteAt(1500 * Page));
+    }
+
     private static long Place(int page) => (page + 1) * 1000L * Page;
 
     private char ByteAt(long offset)
