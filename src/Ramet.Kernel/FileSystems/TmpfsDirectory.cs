@@ -313,7 +313,15 @@ public sealed partial class TmpfsDirectory : TmpfsInode
 
     private void Remove(string name)
     {
-        if (_entries?.Remove(name) == true) Owner.Uncharge(CostOf(name));
+        if (_entries?.Remove(name) == true)
+        {
+            Owner.Uncharge(CostOf(name));
+
+            // The room for names that were here is the host's memory, and no longer charged.
+            if (_entries.Count == 0) _entries = null;
+            else if (_entries.Capacity > 64 && _entries.Count < _entries.Capacity / 8) _entries.TrimExcess(_entries.Count * 2);
+        }
+
         if (Node >= 0 && Kernel.Image.TryLookup(Node, name, out _)) (_whiteouts ??= []).Add(name);
         OnEntriesChanged();
     }
