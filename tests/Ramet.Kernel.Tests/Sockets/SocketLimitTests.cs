@@ -156,6 +156,42 @@ public sealed class SocketLimitTests
         Assert.Equal("", _a.Read(reader));
     }
 
+    [Fact]
+    public void Datagram_sockets_leave_their_peer_in_any_order()
+    {
+        int server = _a.Socket(Unix, SocketType.SOCK_DGRAM);
+        Assert.Equal(0, _a.Bind(server, Abstract("d")));
+        int[] clients = [.. Enumerable.Range(0, 5).Select(_ => _a.Socket(Unix, SocketType.SOCK_DGRAM))];
+        foreach (int client in clients) Assert.Equal(0, _a.Connect(client, Abstract("d")));
+        foreach (int i in new[] { 2, 0, 4 }) _a.Close(clients[i]);
+        Assert.Equal(0, _a.Connect(clients[1], Abstract("d")));
+        var a = _a.In(_sandbox.Reload());
+        a.Close(server);
+        Assert.Equal(-(long)Errno.ECONNREFUSED, a.Write(clients[1], "x"));
+        a.Close(clients[3]);
+        a.Close(clients[1]);
+    }
+
+    [Fact]
+    public void Bindings_of_one_port_leave_it_in_any_order()
+    {
+        int listener = Listen(Inet, Address, backlog: 10);
+        int[] accepted = new int[5];
+        for (int i = 0; i < accepted.Length; i++)
+        {
+            Assert.Equal(0, _a.Connect(_a.Socket(Inet, Stream), Address));
+            accepted[i] = _a.Ok(SyscallNumber.accept, listener, 0, 0);
+        }
+
+        foreach (int i in new[] { 4, 1 }) _a.Close(accepted[i]);
+        _a.Close(listener);
+        foreach (int i in new[] { 0, 2 }) _a.Close(accepted[i]);
+        int other = _a.Socket(Inet, Stream);
+        Assert.Equal(-(long)Errno.EADDRINUSE, _a.Bind(other, Address));
+        _a.Close(accepted[3]);
+        Assert.Equal(0, _a.Bind(other, Address));
+    }
+
     private int Listen(AddressFamily family, byte[] address, int backlog)
     {
         int fd = _a.Socket(family, Stream);
