@@ -67,8 +67,7 @@ public sealed partial class Inotify : FileDescription
         while (_watches.ContainsKey(_lastDescriptor));
         var watch = new InotifyWatch { Owner = this, Inode = inode, Descriptor = _lastDescriptor, Mask = (mask & Kept) | InotifyMask.IN_UNMOUNT };
         _watches.Add(watch.Descriptor, watch);
-        (inode.Watches ??= []).Add(watch);
-        _kernel.Watches.Count++;
+        _kernel.Watches.Add(watch);
         return watch.Descriptor;
     }
 
@@ -83,7 +82,7 @@ public sealed partial class Inotify : FileDescription
     /// <summary>Ends a watch, and says so.</summary>
     internal void Remove(InotifyWatch watch)
     {
-        Drop(watch);
+        _kernel.Watches.Remove(watch);
         _watches.Remove(watch.Descriptor);
         Add(watch.Descriptor, InotifyMask.IN_IGNORED, 0, "");
     }
@@ -143,7 +142,7 @@ public sealed partial class Inotify : FileDescription
     /// <inheritdoc/>
     protected override void OnClose(Kernel kernel)
     {
-        foreach (var watch in _watches.Values) Drop(watch);
+        foreach (var watch in _watches.Values) kernel.Watches.Remove(watch);
         _watches.Clear();
         _events.Clear();
         kernel.Buffers.Release(_charged);
@@ -155,13 +154,6 @@ public sealed partial class Inotify : FileDescription
         HeaderSize + (record.Name.Length == 0 ? 0 : (record.Name.Length + HeaderSize) / HeaderSize * HeaderSize);
 
     private static long CostOf(InotifyRecord record) => Overhead + (record.Name.Length * 2L);
-
-    private void Drop(InotifyWatch watch)
-    {
-        _kernel.Watches.Count--;
-        watch.Inode.Watches!.Remove(watch);
-        if (watch.Inode.Watches.Count == 0) watch.Inode.Watches = null;
-    }
 }
 
 /// <summary>A queued event.</summary>
