@@ -41,6 +41,12 @@ public sealed partial class Kernel
     /// <summary>File descriptors that epoll sets watch, all sets together: /proc/sys/fs/epoll/max_user_watches bounds it.</summary>
     internal int EpollWatches { get; set; }
 
+    /// <summary>Queues that threads in poll and select wait on, all threads together.</summary>
+    internal int PollWaiters { get; set; }
+
+    /// <summary>The most there may be: each is an object of the host, and threads times descriptors are many.</summary>
+    internal const int MaximumPollWaiters = 1 << 19;
+
     /// <summary>Record and flock locks of all files: <see cref="FileLockList.MaximumPerSandbox"/> bounds it.</summary>
     internal int FileLocks { get; set; }
 
