@@ -47,6 +47,9 @@ public sealed partial class Kernel
     /// <summary>The most there may be: each is an object of the host, and threads times descriptors are many.</summary>
     internal const int MaximumPollWaiters = 1 << 19;
 
+    /// <summary>Host memory of the lists that open directories are read from.</summary>
+    internal BufferBudget Listings { get; private set; } = new();
+
     /// <summary>Record and flock locks of all files: <see cref="FileLockList.MaximumPerSandbox"/> bounds it.</summary>
     internal int FileLocks { get; set; }
 

@@ -72,5 +72,51 @@ public sealed class TmpfsBudgetTests
         Assert.Equal(bytes, Budget.Bytes);
     }
 
+    [Fact]
+    public void The_list_of_an_open_directory_is_charged_until_its_end_or_its_close()
+    {
+        var listings = _sandbox.Kernel.Listings;
+        long before = listings.Used;
+        _a.Ok(SyscallNumber.mkdir, Text("/tmp/d"), 0x1FF);
+        for (int i = 0; i < 100; i++) _a.Ok(SyscallNumber.mkdir, Text($"/tmp/d/{i}"), 0x1FF);
+        int fd = _a.Ok(SyscallNumber.open, Text("/tmp/d"), 0, 0);
+        long buffer = _a.Allocate(4096);
+        int Read(int size) => _a.Ok(SyscallNumber.getdents64, fd, buffer, size);
+        Read(64);
+        Assert.True(listings.Used >= before + 6400);
+        while (Read(4096) > 0) Assert.True(listings.Used > before);
+        Assert.Equal(before, listings.Used);
+        Assert.Equal(0, Read(4096));
+
+        // After a seek the list is there again, and through a snapshot.
+        Assert.Equal(100, _a.Ok(SyscallNumber.lseek, fd, 100, 0));
+        Assert.True(Read(4096) > 0);
+        Assert.Equal(0, _a.Ok(SyscallNumber.lseek, fd, 0, 0));
+        Assert.True(Read(4096) > 0);
+        Assert.Equal(listings.Used, _sandbox.Reload().Kernel.Listings.Used);
+        _a.Close(fd);
+        Assert.Equal(before, listings.Used);
+
+        fd = _a.Ok(SyscallNumber.open, Text("/tmp/d"), 0, 0);
+        listings.Limit = before + 1000;
+        _a.Fails(Errno.ENOMEM, SyscallNumber.getdents64, fd, buffer, 4096);
+        Assert.Equal(before, listings.Used);
+    }
+
+    [Fact]
+    public void Names_come_and_go_many_times()
+    {
+        _a.Ok(SyscallNumber.mkdir, Text("/tmp/d"), 0x1FF);
+        for (int round = 0; round < 3; round++)
+        {
+            for (int i = 0; i < 300; i++) _a.Ok(SyscallNumber.mkdir, Text($"/tmp/d/{i}"), 0x1FF);
+            for (int i = 0; i < 299; i++) _a.Ok(SyscallNumber.rmdir, Text($"/tmp/d/{i}"));
+            _a.Fails(Errno.ENOTEMPTY, SyscallNumber.rmdir, Text("/tmp/d"));
+            _a.Ok(SyscallNumber.rmdir, Text("/tmp/d/299"));
+        }
+
+        _a.Ok(SyscallNumber.rmdir, Text("/tmp/d"));
+    }
+
     private long Text(string text) => _a.Reuse(Encoding.ASCII.GetBytes(text + "\0"));
 }
