@@ -58,7 +58,7 @@ public sealed partial class Kernel
     public static Kernel Create(KernelPorts ports, ResourceLimits limits)
     {
         var kernel = new Kernel { _ports = ports, _machine = ports.Machine ?? throw new ArgumentException("A kernel that starts from nothing needs its machine.", nameof(ports)), Limits = limits };
-        kernel.Buffers.Limit = BufferLimit(limits);
+        kernel.SetLimits(limits);
         kernel.Frames = new FrameAllocator(kernel);
         kernel.Scheduler = new Scheduler(kernel);
         kernel.Processes = new ProcessTable(kernel);
@@ -153,6 +153,9 @@ public sealed partial class Kernel
     {
         Limits = limits;
         Buffers.Limit = BufferLimit(limits);
+
+        // Not less than names may take of tmpfs, so that every directory can be read when no other is being read.
+        Listings.Limit = Math.Max((long)(limits.MemoryBytes / 8), 16L << 20);
     }
 
     [NotSaved]

@@ -41,6 +41,9 @@ internal sealed partial class MemoryDeviceDescription : FileDescription
 {
     private const int Chunk = 4096;
 
+    /// <summary>A read of random bytes gives at most 32 MB (random(4)): nobody else is served meanwhile.</summary>
+    private const int MaximumRandom = (32 << 20) - 1;
+
     private Kernel _kernel = null!;
     private MemoryDeviceKind _kind;
 
@@ -73,9 +76,9 @@ internal sealed partial class MemoryDeviceDescription : FileDescription
         }
 
         Span<byte> chunk = stackalloc byte[(int)Math.Min(Chunk, buffer.Remaining)];
-        while (buffer.Remaining > 0 && !buffer.Faulted)
+        while (buffer.Remaining > 0 && buffer.Consumed < MaximumRandom && !buffer.Faulted)
         {
-            var piece = chunk[..(int)Math.Min(chunk.Length, buffer.Remaining)];
+            var piece = chunk[..(int)Math.Min(Math.Min(chunk.Length, buffer.Remaining), MaximumRandom - buffer.Consumed)];
             _kernel.Random.Fill(piece);
             buffer.CopyFrom(piece);
         }

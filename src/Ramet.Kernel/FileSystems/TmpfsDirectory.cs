@@ -199,10 +199,16 @@ public sealed partial class TmpfsDirectory : TmpfsInode
             if (target == source) return Errno.None;
             if (target is not null && (flags & (uint)RenameFlags.RENAME_NOREPLACE) != 0) return Errno.EEXIST;
             if (target is TmpfsDirectory { IsEmpty: false }) return Errno.ENOTEMPTY;
-            if (to._entries?.ContainsKey(newName) != true && !Owner.TryCharge(CostOf(newName))) return Errno.ENOSPC;
             bool whiteout = (flags & (uint)RenameFlags.RENAME_WHITEOUT) != 0;
+            long cost = (to._entries?.ContainsKey(newName) == true ? 0 : CostOf(newName)) + (whiteout ? CostOf(name) : 0);
+            if (cost > 0 && !Owner.TryCharge(cost)) return Errno.ENOSPC;
             ulong number = 0;
-            if (whiteout && (!Owner.TryCharge(CostOf(name)) || !Owner.TryAllocateNumber(out number))) return Errno.ENOSPC;
+            if (whiteout && !Owner.TryAllocateNumber(out number))
+            {
+                Owner.Uncharge(cost);
+                return Errno.ENOSPC;
+            }
+
             Remove(name);
             to.Put(newName, source);
             // What overlay file systems take for "not here": a device 0:0.
@@ -307,7 +313,15 @@ public sealed partial class TmpfsDirectory : TmpfsInode
 
     private void Remove(string name)
     {
-        if (_entries?.Remove(name) == true) Owner.Uncharge(CostOf(name));
+        if (_entries?.Remove(name) == true)
+        {
+            Owner.Uncharge(CostOf(name));
+
+            // The room for names that were here is the host's memory, and no longer charged.
+            if (_entries.Count == 0) _entries = null;
+            else if (_entries.Capacity > 64 && _entries.Count < _entries.Capacity / 8) _entries.TrimExcess(_entries.Count * 2);
+        }
+
         if (Node >= 0 && Kernel.Image.TryLookup(Node, name, out _)) (_whiteouts ??= []).Add(name);
         OnEntriesChanged();
     }

@@ -13,10 +13,14 @@ public partial class TmpfsFileSystem : FileSystem
 
     private ulong _nextNumber = 2;
     private long _inodes;
-    private long _maxInodes;
     private long _metadataBytes;
-    private long _maxMetadataBytes;
     private TmpfsDirectory? _root;
+
+    [NotSaved]
+    private TmpfsBudget.Share? _share;
+
+    // Asked for first by whoever is loaded first.
+    private TmpfsBudget.Share Share => _share ??= Kernel.TmpfsBudget.Join(this, _inodes, _metadataBytes);
 
     /// <summary>For the state reader.</summary>
     private protected TmpfsFileSystem()
@@ -35,11 +39,10 @@ public partial class TmpfsFileSystem : FileSystem
         : base(kernel, typeName)
     {
         _nextNumber = firstNumber;
-
-        // As tmpfs does it: names and inodes are the host's memory, so their number is bounded by the sandbox's own.
-        _maxInodes = (long)Math.Max(kernel.Limits.MemoryBytes / GuestMemory.PageSize, 1024);
-        _maxMetadataBytes = (long)Math.Max(kernel.Limits.MemoryBytes / 8, 1 << 20);
+        _ = Share;
     }
+
+    private void OnLoaded(StateReader reader) => _ = Share;
 
     /// <inheritdoc/>
     public override Inode Root => _root!;
@@ -60,8 +63,8 @@ public partial class TmpfsFileSystem : FileSystem
             f_blocks = total,
             f_bfree = free,
             f_bavail = free,
-            f_files = (ulong)_maxInodes,
-            f_ffree = (ulong)Math.Max(_maxInodes - _inodes, 0),
+            f_files = (ulong)Kernel.TmpfsBudget.MaximumInodes,
+            f_ffree = (ulong)Math.Max(Kernel.TmpfsBudget.MaximumInodes - Kernel.TmpfsBudget.Inodes, 0),
             f_namelen = PathWalk.NameMax,
         };
     }
@@ -95,23 +98,31 @@ public partial class TmpfsFileSystem : FileSystem
     internal bool TryAllocateNumber(out ulong number)
     {
         number = _nextNumber;
-        if (_inodes >= _maxInodes) return false;
+        if (!Kernel.TmpfsBudget.TryTake(Share, 1, 0)) return false;
         _inodes++;
         _nextNumber++;
         return true;
     }
 
     /// <summary>A new inode has lost its last name.</summary>
-    internal void FreeNumber() => _inodes--;
+    internal void FreeNumber()
+    {
+        _inodes--;
+        Kernel.TmpfsBudget.GiveBack(Share, 1, 0);
+    }
 
     /// <summary>Takes bytes of the budget for names, targets of links and extended attributes. False when it is used up (ENOSPC).</summary>
     internal bool TryCharge(long bytes)
     {
-        if (_metadataBytes + bytes > _maxMetadataBytes) return false;
+        if (!Kernel.TmpfsBudget.TryTake(Share, 0, bytes)) return false;
         _metadataBytes += bytes;
         return true;
     }
 
     /// <summary>Gives bytes back.</summary>
-    internal void Uncharge(long bytes) => _metadataBytes -= bytes;
+    internal void Uncharge(long bytes)
+    {
+        _metadataBytes -= bytes;
+        Kernel.TmpfsBudget.GiveBack(Share, 0, bytes);
+    }
 }

@@ -15,6 +15,10 @@ public sealed partial class DirectoryDescription : FileDescription
     private string[]? _names;
     private ulong[] _numbers = [];
     private byte[] _types = [];
+    private long _charged;
+
+    // All has been read and the list is forgotten; it would be taken anew after a seek.
+    private bool _ended;
 
     private DirectoryDescription()
     {
@@ -40,9 +44,14 @@ public sealed partial class DirectoryDescription : FileDescription
             _ => -1,
         };
         if (start < 0 || (offset > 0 && start > long.MaxValue - offset) || start + offset < 0) return Errno.EINVAL;
-        Offset = start + offset;
-        if (Offset == 0) _names = null;
-        return Offset;
+        long target = start + offset;
+        if (target == 0 || (_ended && target != Offset))
+        {
+            Forget(thread.Kernel);
+            _ended = false;
+        }
+
+        return Offset = target;
     }
 
     /// <inheritdoc/>
@@ -51,6 +60,7 @@ public sealed partial class DirectoryDescription : FileDescription
     /// <summary>getdents64(2), or getdents(2) with its other layout.</summary>
     internal SyscallResult ReadEntries(PosixThread thread, ref IoBuffer buffer, bool legacy)
     {
+        if (_ended) return 0;
         var error = TakeNames(thread);
         if (error != Errno.None) return error;
         Span<byte> entry = stackalloc byte[24 + PathWalk.NameMax + 16];
@@ -65,8 +75,17 @@ public sealed partial class DirectoryDescription : FileDescription
         }
 
         if (Dentry is not null) thread.Kernel.Watches.OnFile(Dentry, Inode, InotifyMask.IN_ACCESS);
+        if (buffer.Consumed == 0)
+        {
+            Forget(thread.Kernel);
+            _ended = true;
+        }
+
         return buffer.Consumed;
     }
+
+    /// <inheritdoc/>
+    protected override void OnClose(Kernel kernel) => Forget(kernel);
 
     /// <inheritdoc/>
     public override Errno Synchronize() => Errno.None;
@@ -86,6 +105,15 @@ public sealed partial class DirectoryDescription : FileDescription
         return length;
     }
 
+    private void Forget(Kernel kernel)
+    {
+        kernel.Listings.Release(_charged);
+        _charged = 0;
+        _names = null;
+        _numbers = [];
+        _types = [];
+    }
+
     private Errno TakeNames(PosixThread thread)
     {
         if (_names is not null) return Errno.None;
@@ -98,6 +126,12 @@ public sealed partial class DirectoryDescription : FileDescription
         ];
         var error = Inode.List(thread, entries);
         if (error != Errno.None) return error;
+        // The names may outlive their files, so they are counted as if they were the list's own.
+        const int Overhead = 64;
+        long cost = Overhead;
+        foreach (var entry in entries) cost += Overhead + (entry.Name.Length * 2L);
+        if (!thread.Kernel.Listings.TryCharge(cost)) return Errno.ENOMEM;
+        _charged = cost;
         _names = new string[entries.Count];
         _numbers = new ulong[entries.Count];
         _types = new byte[entries.Count];

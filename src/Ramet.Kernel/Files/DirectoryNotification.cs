@@ -49,8 +49,8 @@ internal sealed partial class DirectoryNotification : InotifyWatch
         {
             if (kernel.Watches.Count >= FileWatches.MaximumWatches) return Errno.ENOSPC;
             known = new DirectoryNotification { Inode = directory.Inode, _directory = directory, _kernel = kernel };
-            (directory.Inode.Watches ??= []).Add(known);
-            kernel.Watches.Count++;
+            kernel.Watches.Add(known);
+            directory.GetSignals(kernel).Notification = known;
         }
 
         known.Mask |= Translate(mask);
@@ -61,12 +61,7 @@ internal sealed partial class DirectoryNotification : InotifyWatch
     }
 
     /// <summary>The request of an open directory.</summary>
-    public static DirectoryNotification? Find(FileDescription directory)
-    {
-        foreach (var watch in directory.Inode.Watches ?? [])
-            if (watch is DirectoryNotification notification && notification._directory == directory) return notification;
-        return null;
-    }
+    public static DirectoryNotification? Find(FileDescription directory) => directory.Signals?.Notification;
 
     /// <summary>Something that was asked for has happened.</summary>
     public void Tell()
@@ -78,10 +73,9 @@ internal sealed partial class DirectoryNotification : InotifyWatch
     /// <summary>No more signals.</summary>
     public void End()
     {
-        var watches = Inode.Watches;
-        if (watches?.Remove(this) != true) return;
-        _kernel.Watches.Count--;
-        if (watches.Count == 0) Inode.Watches = null;
+        if (_directory.Signals?.Notification != this) return;
+        _directory.Signals.Notification = null;
+        _kernel.Watches.Remove(this);
     }
 
     private static InotifyMask Translate(DirectoryNotifyMask mask)

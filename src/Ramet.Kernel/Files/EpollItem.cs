@@ -49,12 +49,36 @@ internal sealed partial class EpollItem : Waiter
     /// <summary>Another file under the same descriptor number in the same set.</summary>
     internal EpollItem? NextOfDescriptor;
 
+    internal EpollItem? PreviousOfDescriptor;
+
+    /// <summary>Another item of the same file, in any set.</summary>
+    internal EpollItem? NextOfFile;
+
+    internal EpollItem? PreviousOfFile;
+
     /// <summary>Place on the ready list.</summary>
     internal EpollItem? NextReady;
 
     internal EpollItem? PreviousReady;
 
     internal bool IsReady;
+
+    /// <summary>Enters the list of its file.</summary>
+    internal void JoinFile()
+    {
+        NextOfFile = File.FirstEpollItem;
+        if (NextOfFile is not null) NextOfFile.PreviousOfFile = this;
+        File.FirstEpollItem = this;
+    }
+
+    /// <summary>Leaves the list of its file.</summary>
+    internal void LeaveFile()
+    {
+        if (PreviousOfFile is not null) PreviousOfFile.NextOfFile = NextOfFile;
+        else File.FirstEpollItem = NextOfFile;
+        if (NextOfFile is not null) NextOfFile.PreviousOfFile = PreviousOfFile;
+        NextOfFile = PreviousOfFile = null;
+    }
 
     /// <summary>What is to be reported now.</summary>
     public PollEvents Look() => Interest == PollEvents.None ? PollEvents.None : File.Poll() & Events;

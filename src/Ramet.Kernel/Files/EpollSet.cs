@@ -34,6 +34,9 @@ public sealed partial class EpollSet : FileDescription
     /// <inheritdoc/>
     public override WaitQueue? PollQueue => _pollQueue;
 
+    /// <summary>Whether another set watches this one.</summary>
+    internal bool IsWatched => FirstEpollItem is not null;
+
     internal IEnumerable<EpollItem> Items
     {
         get
@@ -77,9 +80,10 @@ public sealed partial class EpollSet : FileDescription
     internal void Add(Kernel kernel, FileDescription file, int descriptor, EpollEvent wanted)
     {
         var item = new EpollItem(this, file, descriptor) { NextOfDescriptor = _items.GetValueOrDefault(descriptor) };
+        if (item.NextOfDescriptor is not null) item.NextOfDescriptor.PreviousOfDescriptor = item;
         _items[descriptor] = item;
         kernel.EpollWatches++;
-        (file.EpollItems ??= []).Add(item);
+        item.JoinFile();
         file.PollQueue!.Add(item);
         Change(item, wanted);
     }
@@ -98,17 +102,10 @@ public sealed partial class EpollSet : FileDescription
     internal void Remove(Kernel kernel, EpollItem item)
     {
         Detach(kernel, item);
-        item.File.EpollItems?.Remove(item);
-        var first = _items[item.Descriptor];
-        if (first == item)
-        {
-            if (item.NextOfDescriptor is null) _items.Remove(item.Descriptor);
-            else _items[item.Descriptor] = item.NextOfDescriptor;
-            return;
-        }
-
-        while (first.NextOfDescriptor != item) first = first.NextOfDescriptor!;
-        first.NextOfDescriptor = item.NextOfDescriptor;
+        if (item.NextOfDescriptor is not null) item.NextOfDescriptor.PreviousOfDescriptor = item.PreviousOfDescriptor;
+        if (item.PreviousOfDescriptor is not null) item.PreviousOfDescriptor.NextOfDescriptor = item.NextOfDescriptor;
+        else if (item.NextOfDescriptor is null) _items.Remove(item.Descriptor);
+        else _items[item.Descriptor] = item.NextOfDescriptor;
     }
 
     /// <summary>Something may have happened to the item's file.</summary>
@@ -162,18 +159,14 @@ public sealed partial class EpollSet : FileDescription
     /// <inheritdoc/>
     protected override void OnClose(Kernel kernel)
     {
-        foreach (var item in Items)
-        {
-            Detach(kernel, item);
-            item.File.EpollItems?.Remove(item);
-        }
-
+        foreach (var item in Items) Detach(kernel, item);
         _items.Clear();
     }
 
     private void Detach(Kernel kernel, EpollItem item)
     {
         item.Detach();
+        item.LeaveFile();
         RemoveReady(item);
         kernel.EpollWatches--;
     }

@@ -58,6 +58,9 @@ public sealed partial class FileDescriptorTable
         return _kernel.Mounts.OpenFiles >= _kernel.Mounts.MaxOpenFiles ? Errno.ENFILE : Errno.None;
     }
 
+    /// <summary>Whether RLIMIT_NOFILE leaves a descriptor.</summary>
+    internal bool HasFreeDescriptor => FindFree(0) < MaxDescriptors;
+
     /// <summary>dup2(2), dup3(2): makes this very descriptor refer to a description (taking over the caller's reference); what it referred to before is closed.</summary>
     public Errno InstallAt(Process process, FileDescription description, int descriptor, bool closeOnExec)
     {

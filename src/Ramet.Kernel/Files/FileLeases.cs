@@ -59,7 +59,7 @@ internal static class FileLeases
             ? file.Writers > 0
             : file.Writers != (holder.CanWrite ? 1 : 0) || file.Readers != (holder.CanWrite ? 0 : 1);
         if (busy) return Errno.EAGAIN;
-        locks ??= inode.Locks = new FileLockList();
+        locks ??= inode.Locks = new FileLockList(thread.Kernel);
         locks.Leases ??= [];
         foreach (var lease in locks.Leases)
         {

@@ -55,6 +55,9 @@ internal sealed partial class FileSignals : Waiter
     /// <summary>si_fd: the descriptor by which O_ASYNC, F_SETLEASE or F_NOTIFY was asked for.</summary>
     public int Descriptor { get; set; }
 
+    /// <summary>What F_NOTIFY asked for.</summary>
+    public DirectoryNotification? Notification { get; set; }
+
     /// <summary>F_SETOWN and F_SETOWN_EX. ESRCH.</summary>
     public Errno SetOwner(PosixThread thread, FileOwnerType type, int id)
     {

@@ -67,6 +67,27 @@ internal sealed partial class FileWatches
         }
     }
 
+    /// <summary>Adds a watch to its file.</summary>
+    public void Add(InotifyWatch watch)
+    {
+        var watches = watch.Inode.Watches ??= [];
+        watch.Index = watches.Count;
+        watches.Add(watch);
+        Count++;
+    }
+
+    /// <summary>Takes a watch off its file. The last one moves to its place, so that a process with very many of them ends in time.</summary>
+    public void Remove(InotifyWatch watch)
+    {
+        var watches = watch.Inode.Watches!;
+        var last = watches[^1];
+        watches[watch.Index] = last;
+        last.Index = watch.Index;
+        watches.RemoveAt(watches.Count - 1);
+        if (watches.Count == 0) watch.Inode.Watches = null;
+        Count--;
+    }
+
     private static void Tell(Inode inode, InotifyMask what, uint cookie, string name, bool unlinked)
     {
         var watches = inode.Watches!;
@@ -95,6 +116,9 @@ internal partial class InotifyWatch
     public Inotify Owner { get; set; } = null!;
 
     public Inode Inode { get; set; } = null!;
+
+    /// <summary>Place in the inode's list.</summary>
+    public int Index { get; set; }
 
     public int Descriptor { get; set; }
 

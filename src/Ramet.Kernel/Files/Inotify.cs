@@ -14,6 +14,9 @@ public sealed partial class Inotify : FileDescription
     /// <summary>/proc/sys/fs/inotify/max_queued_events.</summary>
     private const int MaximumQueue = 16384;
 
+    /// <summary>What a queued event costs beside its name, for the budget.</summary>
+    private const int Overhead = 96;
+
     private static readonly int HeaderSize = Marshal.SizeOf<InotifyEvent>();
 
     private Kernel _kernel = null!;
@@ -22,6 +25,7 @@ public sealed partial class Inotify : FileDescription
     private Dictionary<int, InotifyWatch> _watches = [];
     private Queue<InotifyRecord> _events = new();
     private InotifyRecord? _last;
+    private long _charged;
     private WaitQueue _queue = new();
 
     private Inotify()
@@ -63,8 +67,7 @@ public sealed partial class Inotify : FileDescription
         while (_watches.ContainsKey(_lastDescriptor));
         var watch = new InotifyWatch { Owner = this, Inode = inode, Descriptor = _lastDescriptor, Mask = (mask & Kept) | InotifyMask.IN_UNMOUNT };
         _watches.Add(watch.Descriptor, watch);
-        (inode.Watches ??= []).Add(watch);
-        _kernel.Watches.Count++;
+        _kernel.Watches.Add(watch);
         return watch.Descriptor;
     }
 
@@ -79,7 +82,7 @@ public sealed partial class Inotify : FileDescription
     /// <summary>Ends a watch, and says so.</summary>
     internal void Remove(InotifyWatch watch)
     {
-        Drop(watch);
+        _kernel.Watches.Remove(watch);
         _watches.Remove(watch.Descriptor);
         Add(watch.Descriptor, InotifyMask.IN_IGNORED, 0, "");
     }
@@ -89,12 +92,16 @@ public sealed partial class Inotify : FileDescription
     {
         var record = new InotifyRecord(descriptor, mask, cookie, name);
         if (_events.Count > 0 && _last!.IsSameAs(record) && mask != InotifyMask.IN_IGNORED) return;
-        if (_events.Count >= MaximumQueue)
+
+        // Names live on in the queue after their files, so the queue is the host's memory: over the sandbox's budget it overflows.
+        if (_events.Count >= MaximumQueue || !_kernel.Buffers.TryCharge(CostOf(record)))
         {
             record = new InotifyRecord(-1, InotifyMask.IN_Q_OVERFLOW, 0, "");
-            if (_last!.IsSameAs(record)) return;
+            if (_events.Count > 0 && _last!.IsSameAs(record)) return;
+            _kernel.Buffers.Charge(CostOf(record));
         }
 
+        _charged += CostOf(record);
         _events.Enqueue(record);
         _last = record;
         _queue.Wake(Readiness.In);
@@ -116,6 +123,8 @@ public sealed partial class Inotify : FileDescription
             long before = buffer.Consumed;
             if (buffer.CopyFrom(bytes[..length]) < length) return before > 0 ? before : Errno.EFAULT;
             _events.Dequeue();
+            _charged -= CostOf(record);
+            _kernel.Buffers.Release(CostOf(record));
         }
 
         return buffer.Consumed;
@@ -133,21 +142,18 @@ public sealed partial class Inotify : FileDescription
     /// <inheritdoc/>
     protected override void OnClose(Kernel kernel)
     {
-        foreach (var watch in _watches.Values) Drop(watch);
+        foreach (var watch in _watches.Values) kernel.Watches.Remove(watch);
         _watches.Clear();
         _events.Clear();
+        kernel.Buffers.Release(_charged);
+        _charged = 0;
         if (--kernel.Watches.Instances[_user] == 0) kernel.Watches.Instances.Remove(_user);
     }
 
     private static int SizeOf(InotifyRecord record) =>
         HeaderSize + (record.Name.Length == 0 ? 0 : (record.Name.Length + HeaderSize) / HeaderSize * HeaderSize);
 
-    private void Drop(InotifyWatch watch)
-    {
-        _kernel.Watches.Count--;
-        watch.Inode.Watches!.Remove(watch);
-        if (watch.Inode.Watches.Count == 0) watch.Inode.Watches = null;
-    }
+    private static long CostOf(InotifyRecord record) => Overhead + (record.Name.Length * 2L);
 }
 
 /// <summary>A queued event.</summary>

@@ -205,6 +205,14 @@ public sealed partial class PageStore : MemoryObject
     public Errno PunchHole(long offset, long length)
     {
         long end = Math.Min(length > long.MaxValue - offset ? long.MaxValue : offset + length, _size);
+        if (offset >= end) return Errno.None;
+
+        // What lies far apart is sorted once, and mappings lose the whole pages in one go: a range may have a million pages.
+        long[] sparse = SparseIndexes(offset / PageSize, (end - 1) / PageSize);
+        int nextSparse = 0;
+        long firstWhole = PagesOf(offset);
+        long afterWhole = end == _size ? PagesOf(end) : end / PageSize;
+        if (afterWhole > firstWhole) UnmapPages(firstWhole, afterWhole - firstWhole);
         long position = offset;
         while (position < end)
         {
@@ -216,13 +224,12 @@ public sealed partial class PageStore : MemoryObject
             if (entry <= Hole && !belowShows)
             {
                 // Nothing here; files may be huge and almost empty, so do not go on page by page.
-                position = NextEntry(index + 1) is var next && next > end / PageSize ? end : next * PageSize;
+                position = NextEntry(index + 1, sparse, ref nextSparse) is var next && next > end / PageSize ? end : next * PageSize;
                 continue;
             }
 
             if (count == PageSize || (position + count == _size && inPage == 0))
             {
-                UnmapPages(index, 1);
                 Set(index, index * PageSize < _imageSize ? Hole : Below);
             }
             else
@@ -239,6 +246,7 @@ public sealed partial class PageStore : MemoryObject
             position += count;
         }
 
+        Shrink();
         return Errno.None;
     }
 
@@ -254,6 +262,7 @@ public sealed partial class PageStore : MemoryObject
             if (error != Errno.None)
             {
                 foreach (long undo in made) Set(undo, Below);
+                Shrink();
                 return error;
             }
 

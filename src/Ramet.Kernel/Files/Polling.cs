@@ -12,10 +12,15 @@ internal static class Polling
     /// <summary>What a description says of the events, with those that are always reported.</summary>
     public static PollEvents Look(FileDescription description, PollEvents wanted) => description.Poll() & (wanted | Readiness.Always);
 
-    /// <summary>Waits for a change of the description.</summary>
-    public static void Wait(PosixThread thread, FileDescription description, PollEvents wanted)
+    /// <summary>Waits for a change of the description. False when the sandbox has too many such waits (ENOMEM): the caller gives up all that it has registered.</summary>
+    public static bool TryWait(PosixThread thread, FileDescription description, PollEvents wanted) =>
+        description.PollQueue is not { } queue || thread.TryPollOn(queue, wanted | Readiness.Always);
+
+    /// <summary>What a call ends with when <see cref="TryWait"/> fails.</summary>
+    public static Errno GiveUp(PosixThread thread)
     {
-        if (description.PollQueue is { } queue) thread.WaitOn(queue, wanted | Readiness.Always);
+        thread.StopWaiting();
+        return Errno.ENOMEM;
     }
 
     /// <summary>Installs the signal mask of ppoll, pselect6 and epoll_pwait for the time of the call. EFAULT, EINVAL.</summary>

@@ -4,12 +4,12 @@ namespace Ramet.Kernel.Files;
 
 public abstract partial class FileDescription
 {
-    /// <summary>The epoll items that watch this description; null: none.</summary>
-    internal List<EpollItem>? EpollItems;
+    /// <summary>The first of the epoll items that watch this description, a list through the items; null: none.</summary>
+    internal EpollItem? FirstEpollItem;
 
     /// <summary>A closed description leaves all sets by itself (epoll(7), question 6).</summary>
     private void LeaveEpollSets(Kernel kernel)
     {
-        while (EpollItems is { Count: > 0 } items) items[^1].Set.Remove(kernel, items[^1]);
+        while (FirstEpollItem is { } item) item.Set.Remove(kernel, item);
     }
 }

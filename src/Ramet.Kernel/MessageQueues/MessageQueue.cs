@@ -126,7 +126,7 @@ internal sealed partial class MessageQueue : TmpfsInode
     public void Unregister(Process process)
     {
         if (Notification?.Process != process) return;
-        Notification.Deliver(woken: false);
+        Notification.Deliver(Kernel, woken: false);
         Notification.Release(Kernel);
         Notification = null;
     }
@@ -169,7 +169,7 @@ internal sealed partial class MessageQueue : TmpfsInode
             });
         }
 
-        notification.Deliver(woken: true);
+        notification.Deliver(Kernel, woken: true);
         notification.Release(Kernel);
     }
 }
@@ -207,12 +207,12 @@ internal sealed partial class QueueNotification
 
     public byte[] Cookie { get; set; } = [];
 
-    public void Deliver(bool woken)
+    public void Deliver(Kernel kernel, bool woken)
     {
         if (Socket is not NetlinkSocket socket) return;
         byte[] cookie = [.. Cookie];
         cookie[CookieSize - 1] = woken ? NOTIFY_WOKENUP : NOTIFY_REMOVED;
-        socket.Deliver(cookie);
+        socket.Deliver(kernel, cookie);
     }
 
     public void Release(Kernel kernel)

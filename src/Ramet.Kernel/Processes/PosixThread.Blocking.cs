@@ -13,6 +13,7 @@ public sealed partial class PosixThread
 {
     private List<ThreadWaiter> _waiters = [];
     private ThreadTimer? _timer;
+    private int _pollWaiters;
 
     /// <summary>No deadline.</summary>
     public const long Never = long.MaxValue;
@@ -41,6 +42,25 @@ public sealed partial class PosixThread
         var waiter = new ThreadWaiter(this) { Events = events, Exclusive = exclusive };
         queue.Add(waiter);
         _waiters.Add(waiter);
+    }
+
+    /// <summary>
+    /// Also wait on this queue, for poll and select, which may name one file thousands of times: a queue is waited on once. False over <see cref="Kernel.MaximumPollWaiters"/>.
+    /// </summary>
+    internal bool TryPollOn(WaitQueue queue, PollEvents events)
+    {
+        // The kernel lock is held since the call began to register, so what this thread has put on the queue is its last.
+        if (queue.Last is ThreadWaiter last && last.Waiting == this)
+        {
+            last.Events |= events;
+            return true;
+        }
+
+        if (Kernel.PollWaiters >= Kernel.MaximumPollWaiters) return false;
+        Kernel.PollWaiters++;
+        _pollWaiters++;
+        WaitOn(queue, events);
+        return true;
     }
 
     /// <summary>Also wait on this waiter's queue (a waiter that carries data: a futex with its bit set).</summary>
@@ -99,8 +119,18 @@ public sealed partial class PosixThread
         _uninterruptible = false;
         foreach (var waiter in _waiters) waiter.Detach();
         _waiters.Clear();
+        Kernel.PollWaiters -= _pollWaiters;
+        _pollWaiters = 0;
         _uninterruptible = false;
         if (_timer is not null) Kernel.Timers.Cancel(_timer);
+    }
+
+    /// <summary>The thread ends in a call: an end of a FIFO that it has been opening counts as open, and nobody else will close it.</summary>
+    private void ReleaseResumeState()
+    {
+        var state = ResumeState;
+        ResumeState = null;
+        if (InSyscall && state is Files.FileDescription opening) opening.Release(Kernel);
     }
 
     /// <summary>Forgets the state of the last call: a new one begins.</summary>

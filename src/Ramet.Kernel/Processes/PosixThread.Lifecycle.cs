@@ -121,6 +121,7 @@ public sealed partial class PosixThread
         StopWaiting();
         Kernel.Scheduler.Remove(this);
         State = ThreadState.Dead;
+        ReleaseResumeState();
         EndTracing(status);
         ReleaseUserState();
         Process.NoteResident(Memory.ResidentPages);

@@ -15,6 +15,8 @@ public partial class ThreadWaiter : Waiter
     /// <summary>A waiter for this thread.</summary>
     public ThreadWaiter(PosixThread thread) => _thread = thread;
 
+    internal PosixThread Waiting => _thread;
+
     /// <inheritdoc/>
     public override bool OnWake(PollEvents events) => _thread.Wake();
 }

@@ -15,6 +15,9 @@ public sealed partial class WaitQueue
     /// <summary>Whether nobody waits.</summary>
     public bool IsEmpty => _first is null;
 
+    /// <summary>Who came last.</summary>
+    internal Waiter? Last => _last;
+
     /// <summary>Adds a waiter at the end. A waiter is on one queue at a time.</summary>
     public void Add(Waiter waiter)
     {

@@ -22,6 +22,12 @@ internal sealed partial class InetBinding
 
     public bool IsBound { get; internal set; }
 
+    /// <summary>An earlier binding of the same port.</summary>
+    internal InetBinding? Next { get; set; }
+
+    /// <summary>A later one.</summary>
+    internal InetBinding? Previous { get; set; }
+
     /// <summary>IPV6_V6ONLY.</summary>
     public bool V6Only { get; set; }
 

@@ -12,6 +12,9 @@ internal sealed partial class NetlinkSocket : Socket
 {
     private const int AddressSize = 12;
 
+    /// <summary>What a datagram costs beside its bytes, for the budget.</summary>
+    private const int Overhead = 64;
+
     private Queue<byte[]> _received = new();
     private long _bytes;
     private uint _port;
@@ -61,7 +64,7 @@ internal sealed partial class NetlinkSocket : Socket
         if (_port == 0) AutoBind(thread.Kernel, thread.Process.Pid);
         byte[] request = new byte[buffer.Remaining];
         if (buffer.CopyTo(request) < request.Length) return Errno.EFAULT;
-        foreach (byte[] answer in RouteAnswers.Answer(thread, request, _port)) Deliver(answer);
+        foreach (byte[] answer in RouteAnswers.Answer(thread, request, _port)) Deliver(thread.Kernel, answer);
         return request.Length;
     }
 
@@ -80,6 +83,7 @@ internal sealed partial class NetlinkSocket : Socket
         {
             _received.Dequeue();
             _bytes -= first.Length;
+            thread.Kernel.Buffers.Release(first.Length + Overhead);
         }
 
         if (count == first.Length) return count;
@@ -135,13 +139,15 @@ internal sealed partial class NetlinkSocket : Socket
     protected override void OnClose(Kernel kernel)
     {
         if (_port != 0) kernel.Sockets.NetlinkPorts.Remove(_port);
+        kernel.Buffers.Release(_bytes + (_received.Count * (long)Overhead));
+        _bytes = 0;
         _received.Clear();
     }
 
-    /// <summary>Queues a datagram of the kernel.</summary>
-    internal void Deliver(byte[] datagram)
+    /// <summary>Queues a datagram of the kernel. When there is no room, here or in the sandbox's budget, the next receive says ENOBUFS (netlink(7)).</summary>
+    internal void Deliver(Kernel kernel, byte[] datagram)
     {
-        if (_bytes + datagram.Length > Settings.ReceiveBuffer)
+        if (_bytes + datagram.Length > Settings.ReceiveBuffer || !kernel.Buffers.TryCharge(datagram.Length + Overhead))
         {
             PendingError = Errno.ENOBUFS;
             return;

@@ -13,7 +13,8 @@ internal sealed partial class PortTable
     private const int FirstEphemeral = 32768;
     private const int LastEphemeral = 60999;
 
-    private Dictionary<int, List<InetBinding>> _byPort = [];
+    // The latest binding of each port; they are lists through the bindings themselves, since all accepted connections of a server are on one.
+    private Dictionary<int, InetBinding> _byPort = [];
     private int _nextEphemeral = FirstEphemeral;
 
     /// <summary>Binds; port 0 takes a free one. EADDRINUSE.</summary>
@@ -44,8 +45,13 @@ internal sealed partial class PortTable
     /// <summary>Puts in a binding whose end is known: that of an accepted connection.</summary>
     public void Add(InetBinding binding)
     {
-        if (!_byPort.TryGetValue(binding.Local.Port, out var list)) _byPort[binding.Local.Port] = list = [];
-        list.Add(binding);
+        if (_byPort.TryGetValue(binding.Local.Port, out var latest))
+        {
+            binding.Next = latest;
+            latest.Previous = binding;
+        }
+
+        _byPort[binding.Local.Port] = binding;
         binding.IsBound = true;
     }
 
@@ -54,16 +60,17 @@ internal sealed partial class PortTable
     {
         if (!binding.IsBound) return;
         binding.IsBound = false;
-        if (!_byPort.TryGetValue(binding.Local.Port, out var list)) return;
-        list.Remove(binding);
-        if (list.Count == 0) _byPort.Remove(binding.Local.Port);
+        if (binding.Next is { } next) next.Previous = binding.Previous;
+        if (binding.Previous is { } previous) previous.Next = binding.Next;
+        else if (binding.Next is null) _byPort.Remove(binding.Local.Port);
+        else _byPort[binding.Local.Port] = binding.Next;
+        binding.Next = binding.Previous = null;
     }
 
     /// <summary>Who is bound to a port, the latest first.</summary>
     public IEnumerable<InetBinding> At(int port)
     {
-        if (!_byPort.TryGetValue(port, out var list)) yield break;
-        for (int i = list.Count - 1; i >= 0; i--) yield return list[i];
+        for (var binding = _byPort.GetValueOrDefault(port); binding is not null; binding = binding.Next) yield return binding;
     }
 
     /// <summary>Whether another socket listens where this one would.</summary>

@@ -21,8 +21,11 @@ internal sealed partial class TcpSocket : ConnectionSocket
     /// <summary>Where this waits for room while it is <see cref="ConnectionState.Connecting"/>.</summary>
     private TcpSocket? _connectingTo;
 
-    /// <summary>Sockets that wait for room in <see cref="ConnectionSocket.AcceptQueue"/>.</summary>
-    private Queue<TcpSocket> _waiting = [];
+    // Sockets that wait for room in AcceptQueue, in turn: a list through the sockets themselves, so that one that is closed leaves it at once.
+    private TcpSocket? _firstWaiting;
+    private TcpSocket? _lastWaiting;
+    private TcpSocket? _previousInLine;
+    private TcpSocket? _nextInLine;
 
     private TcpSocket()
     {
@@ -99,16 +102,19 @@ internal sealed partial class TcpSocket : ConnectionSocket
         else if (listener.BacklogIsFull)
         {
             State = ConnectionState.Connecting;
-            _connectingTo = listener;
-            listener._waiting.Enqueue(this);
+            JoinLine(listener);
             _connectUntold = true;
             if (!NonBlocking) return WaitForConnection(thread);
             return Errno.EINPROGRESS;
         }
+        else if (listener.TryEstablish(thread.Kernel, this))
+        {
+            if (!NonBlocking) return 0;
+        }
         else
         {
-            listener.Establish(thread.Kernel, this);
-            if (!NonBlocking) return 0;
+            if (!NonBlocking) return Errno.ECONNREFUSED;
+            PendingError = Errno.ECONNREFUSED;
         }
 
         // As on Linux, a connect that does not wait never tells its end at once, not even over loopback.
@@ -200,39 +206,67 @@ internal sealed partial class TcpSocket : ConnectionSocket
         return found;
     }
 
-    /// <summary>Makes the other end of a connection, which then waits for accept(2).</summary>
-    private void Establish(Kernel kernel, TcpSocket client)
+    /// <summary>
+    /// Makes the other end of a connection, which then waits for accept(2). It counts as an open file from now on, since it stays even when the client goes; false when the
+    /// sandbox may have no more of these.
+    /// </summary>
+    private bool TryEstablish(Kernel kernel, TcpSocket client)
     {
         var server = new TcpSocket(kernel, Family, creator: null) { Settings = Settings.Clone(), _remote = client._binding.Local };
+        if (!server.TryCount(kernel)) return false;
         server._binding.V6Only = _binding.V6Only;
         server._binding.Local = client._remote;
         server._binding.Table.Add(server._binding);
-        client._connectingTo = null;
         Join(client, server);
         AcceptQueue.Enqueue(server);
         _queue.Wake(Readiness.In);
         client._queue.Wake(Readiness.Out);
+        return true;
     }
 
     private void AdmitWaiting(Kernel kernel)
     {
-        while (!BacklogIsFull && _waiting.TryDequeue(out var client))
+        while (!BacklogIsFull && _firstWaiting is { } client)
         {
-            if (client._connectingTo == this) Establish(kernel, client);
+            client.LeaveLine();
+            if (!TryEstablish(kernel, client)) client.OnRefused();
         }
+    }
+
+    private void JoinLine(TcpSocket listener)
+    {
+        _connectingTo = listener;
+        _previousInLine = listener._lastWaiting;
+        if (listener._lastWaiting is { } last) last._nextInLine = this;
+        else listener._firstWaiting = this;
+        listener._lastWaiting = this;
+    }
+
+    private void LeaveLine()
+    {
+        if (_connectingTo is not { } listener) return;
+        if (_previousInLine is not null) _previousInLine._nextInLine = _nextInLine;
+        else listener._firstWaiting = _nextInLine;
+        if (_nextInLine is not null) _nextInLine._previousInLine = _previousInLine;
+        else listener._lastWaiting = _previousInLine;
+        _previousInLine = _nextInLine = _connectingTo = null;
+    }
+
+    private void OnRefused()
+    {
+        State = ConnectionState.Closed;
+        PendingError = Errno.ECONNREFUSED;
+        _queue.Wake();
     }
 
     private void StopListening(Kernel kernel)
     {
         State = ConnectionState.Closed;
         ReceiveShutdown = SendShutdown = true;
-        while (_waiting.TryDequeue(out var client))
+        while (_firstWaiting is { } client)
         {
-            if (client._connectingTo != this) continue;
-            client._connectingTo = null;
-            client.State = ConnectionState.Closed;
-            client.PendingError = Errno.ECONNREFUSED;
-            client._queue.Wake();
+            client.LeaveLine();
+            client.OnRefused();
         }
 
         while (AcceptQueue.TryDequeue(out var connection))
@@ -248,7 +282,7 @@ internal sealed partial class TcpSocket : ConnectionSocket
     private void Disconnect(Kernel kernel)
     {
         if (State == ConnectionState.Listening) StopListening(kernel);
-        _connectingTo = null;
+        LeaveLine();
         if (Peer is TcpSocket peer)
         {
             bool reset = Received.Bytes > 0 || (Settings.LingerOn && Settings.LingerSeconds == 0);

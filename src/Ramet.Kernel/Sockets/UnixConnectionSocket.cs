@@ -59,6 +59,8 @@ internal sealed partial class UnixConnectionSocket : ConnectionSocket
         }
 
         var server = new UnixConnectionSocket(thread.Kernel, Type, creator: null) { _name = listener._name.CopyForAccepted() };
+        // It stays in the queue even when this end goes, so it counts as an open file from now on (net/unix/af_unix.c, unix_create1: ENFILE).
+        if (!server.TryCount(thread.Kernel)) return Errno.ENFILE;
         server.Settings.PassCredentials = listener.Settings.PassCredentials;
         Join(this, server);
         _peerCredentials = listener._peerCredentials;

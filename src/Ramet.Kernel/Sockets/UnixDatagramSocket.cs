@@ -19,7 +19,11 @@ internal sealed partial class UnixDatagramSocket : Socket
     internal override SegmentQueue? Messages => _received;
 
     private UnixDatagramSocket? _peer;
-    private List<UnixDatagramSocket> _connectedHere = [];
+
+    // Those who are connected to this one: a list through them.
+    private UnixDatagramSocket? _firstConnectedHere;
+    private UnixDatagramSocket? _nextConnected;
+    private UnixDatagramSocket? _previousConnected;
     private bool _receiveShutdown;
     private bool _sendShutdown;
     private bool _closed;
@@ -170,7 +174,7 @@ internal sealed partial class UnixDatagramSocket : Socket
         _received.Clear(kernel);
         if (_peer is { } peer && peer._peer == this && lost) peer.PendingError = Errno.ECONNRESET;
         WakeSenders();
-        foreach (var sender in _connectedHere) sender._queue.Wake();
+        for (var sender = _firstConnectedHere; sender is not null; sender = sender._nextConnected) sender._queue.Wake();
         SetPeer(null);
         kernel.Sockets.OnClosed(kernel, this);
     }
@@ -189,15 +193,28 @@ internal sealed partial class UnixDatagramSocket : Socket
 
     private void SetPeer(UnixDatagramSocket? peer)
     {
-        _peer?._connectedHere.Remove(this);
+        if (_peer is { } previous)
+        {
+            if (_previousConnected is not null) _previousConnected._nextConnected = _nextConnected;
+            else previous._firstConnectedHere = _nextConnected;
+            if (_nextConnected is not null) _nextConnected._previousConnected = _previousConnected;
+            _nextConnected = _previousConnected = null;
+        }
+
         _peer = peer;
-        peer?._connectedHere.Add(this);
+        if (peer is not null)
+        {
+            _nextConnected = peer._firstConnectedHere;
+            if (_nextConnected is not null) _nextConnected._previousConnected = this;
+            peer._firstConnectedHere = this;
+        }
+
         _queue.Wake(Readiness.Out);
     }
 
     private void WakeSenders()
     {
         _queue.Wake(Readiness.Out);
-        foreach (var sender in _connectedHere) sender._queue.Wake(Readiness.Out);
+        for (var sender = _firstConnectedHere; sender is not null; sender = sender._nextConnected) sender._queue.Wake(Readiness.Out);
     }
 }

@@ -50,6 +50,7 @@ internal static class EpollSyscalls
             case EpollOperation.EPOLL_CTL_ADD:
                 if (item is not null) return Errno.EEXIST;
                 if (file is EpollSet inner && EpollNesting.Check(set, inner) is not Errno.None and var refusal) return refusal;
+                if (!EpollNesting.MayAdd(set, file)) return Errno.EINVAL;
                 if (thread.Kernel.EpollWatches >= MaximumWatches) return Errno.ENOSPC;
                 set.Add(thread.Kernel, file, fd, wanted);
                 return 0;

@@ -7,15 +7,13 @@ namespace Ramet.Kernel.Syscalls;
 /// <summary>Record locks of fcntl(2) and flock(2).</summary>
 internal static class FileLocks
 {
-    private const int MaxLocksPerFile = 4096;
-
     [Syscall(SyscallNumber.flock)]
     internal static SyscallResult Flock(PosixThread thread, int fd, FlockOperation operation)
     {
         if (thread.Files.Get(fd) is not { } description || (description.Flags & OpenFlags.O_PATH) != 0) return Errno.EBADF;
         var kind = operation & ~FlockOperation.LOCK_NB;
         if (kind is not (FlockOperation.LOCK_SH or FlockOperation.LOCK_EX or FlockOperation.LOCK_UN)) return Errno.EINVAL;
-        var locks = description.Inode.Locks ??= new FileLockList();
+        var locks = description.Inode.Locks ??= new FileLockList(thread.Kernel);
         if (kind == FlockOperation.LOCK_UN)
         {
             locks.Clear(description, isFlock: true, 0, long.MaxValue);
@@ -32,8 +30,7 @@ internal static class FileLocks
             return thread.BlockOn(locks.Waiters);
         }
 
-        locks.Set(wanted);
-        return 0;
+        return locks.Set(wanted);
     }
 
     /// <summary>F_GETLK, F_SETLK, F_SETLKW and their OFD forms.</summary>
@@ -53,12 +50,11 @@ internal static class FileLocks
 
         if (type == FileLockType.F_UNLCK)
         {
-            description.Inode.Locks?.Clear(owner, isFlock: false, start, end);
-            return 0;
+            return description.Inode.Locks?.Unlock(owner, start, end) ?? Errno.None;
         }
 
         if (type == FileLockType.F_RDLCK ? !description.CanRead : !description.CanWrite) return Errno.EBADF;
-        var locks = description.Inode.Locks ??= new FileLockList();
+        var locks = description.Inode.Locks ??= new FileLockList(thread.Kernel);
         if (locks.FindConflict(wanted) is { } conflict)
         {
             if (command is not (FcntlCommand.F_SETLKW or FcntlCommand.F_OFD_SETLKW)) return Errno.EAGAIN;
@@ -69,9 +65,7 @@ internal static class FileLocks
         }
 
         thread.Files.WaitingForLock = null;
-        if (locks.Held.Count >= MaxLocksPerFile) return Errno.ENOLCK;
-        locks.Set(wanted);
-        return 0;
+        return locks.Set(wanted);
     }
 
     private static SyscallResult Test(PosixThread thread, FileDescription description, FileLock wanted, FileLockType type, Flock request, UserAddress address)

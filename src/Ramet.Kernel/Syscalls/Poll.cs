@@ -59,7 +59,8 @@ internal static class PollSyscalls
                 {
                     foreach (var entry in fds)
                     {
-                        if (entry.fd >= 0 && thread.Files.Get(entry.fd) is { } description) Polling.Wait(thread, description, (PollEvents)entry.events);
+                        if (entry.fd < 0 || thread.Files.Get(entry.fd) is not { } description) continue;
+                        if (!Polling.TryWait(thread, description, (PollEvents)entry.events)) return Polling.GiveUp(thread);
                     }
 
                     return thread.Block(restart);

@@ -82,7 +82,7 @@ internal static class SelectSyscalls
                 var end = Polling.End(thread, timeout, RestartKind.ERESTARTNOHAND);
                 if (end is null)
                 {
-                    Wait(thread, sets, words);
+                    if (!TryWait(thread, sets, words)) return Polling.GiveUp(thread);
                     return thread.Block(RestartKind.ERESTARTNOHAND);
                 }
 
@@ -142,15 +142,18 @@ internal static class SelectSyscalls
         return ready;
     }
 
-    private static void Wait(PosixThread thread, Span<ulong> sets, int words)
+    private static bool TryWait(PosixThread thread, Span<ulong> sets, int words)
     {
         for (int word = 0; word < words; word++)
         {
             for (ulong any = sets[word] | sets[words + word] | sets[words * 2 + word]; any != 0; any &= any - 1)
             {
                 int bit = BitOperations.TrailingZeroCount(any);
-                if (thread.Files.Get(word * 64 + bit) is { } description) Polling.Wait(thread, description, Wanted(sets, words, word, bit));
+                if (thread.Files.Get(word * 64 + bit) is not { } description) continue;
+                if (!Polling.TryWait(thread, description, Wanted(sets, words, word, bit))) return false;
             }
         }
+
+        return true;
     }
 }

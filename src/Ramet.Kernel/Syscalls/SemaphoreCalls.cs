@@ -176,7 +176,7 @@ internal static class SemaphoreCalls
                 break;
         }
 
-        set.ForgetAdjustments(all ? -1 : number);
+        set.ForgetAdjustments(all ? -1 : number, thread.Kernel.SystemV);
         set.ChangeTime = IpcObject.Now(thread);
         set.Queue.Wake();
         return 0;

@@ -65,6 +65,8 @@ internal static class SocketSyscalls
         if ((flags & ~TypeFlags) != 0) return Errno.EINVAL;
         var error = SocketArguments.Get(thread, fd, out var socket);
         if (error != Errno.None) return error;
+        // The descriptor comes first: a connection that could not get one stays in the queue for another call.
+        if (!thread.Files.HasFreeDescriptor) return Errno.EMFILE;
         var result = socket.Accept(thread, out var accepted);
         if (accepted is null) return result;
 

@@ -140,7 +140,11 @@ internal static class SocketMessageSyscalls
         var message = new IncomingMessage { Flags = flags };
         var data = new IoBuffer(memory, vectors);
         var result = socket.Receive(thread, ref data, ref message);
-        if (result.IsBlocked || result.Value < 0) return result;
+        if (result.IsBlocked || result.Value < 0)
+        {
+            ControlMessages.Release(thread.Kernel, ref message.Rights);
+            return result;
+        }
 
         int nameLength = 0;
         if (header.msg_name != 0)

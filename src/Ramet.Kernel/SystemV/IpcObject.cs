@@ -168,6 +168,9 @@ internal sealed partial class SystemVIpc
     /// <summary>Sets in which some process has adjustments for its end (SEM_UNDO).</summary>
     public int SetsWithUndo { get; set; }
 
+    /// <summary>Adjustments that processes have made with SEM_UNDO.</summary>
+    public int Adjustments { get; set; }
+
     /// <summary>A process has ended: what it did with SEM_UNDO is undone.</summary>
     public void OnProcessEnded(Process process)
     {

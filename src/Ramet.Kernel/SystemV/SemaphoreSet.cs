@@ -10,7 +10,11 @@ internal sealed partial class SemaphoreSet : IpcObject
     /// <summary>SEMVMX.</summary>
     public const int MaximumValue = 32767;
 
-    private Dictionary<int, short[]> _adjustments = [];
+    /// <summary>Adjustments of all processes and sets together.</summary>
+    public const int MaximumAdjustments = 1 << 19;
+
+    // By process, then by semaphore; those of 0 are left out.
+    private Dictionary<int, Dictionary<int, short>> _adjustments = [];
 
     private SemaphoreSet()
     {
@@ -36,13 +40,12 @@ internal sealed partial class SemaphoreSet : IpcObject
     public SemIdDs Status => new() { sem_perm = Permissions, sem_otime = OperationTime, sem_ctime = ChangeTime, sem_nsems = (ulong)Values.Length };
 
     /// <summary>
-    /// Does all operations or none. EAGAIN: operation <paramref name="blocking"/> must wait. ERANGE.
+    /// Does all operations or none. EAGAIN: operation <paramref name="blocking"/> must wait. ERANGE. ENOSPC: too many adjustments.
     /// </summary>
     public Errno TryOperate(ReadOnlySpan<SemBuf> operations, int pid, SystemVIpc ipc, out int blocking)
     {
         const short SEM_UNDO = 0x1000;
-        _adjustments.TryGetValue(pid, out short[]? adjustment);
-        short[]? adjusted = adjustment is null ? null : [.. adjustment];
+        _adjustments.TryGetValue(pid, out var adjustment);
         var error = Errno.None;
         int done = 0;
         for (; done < operations.Length && error == Errno.None; done++)
@@ -54,10 +57,11 @@ internal sealed partial class SemaphoreSet : IpcObject
             else if (result > MaximumValue) error = Errno.ERANGE;
             if (error == Errno.None && operation.sem_op != 0 && (operation.sem_flg & SEM_UNDO) != 0)
             {
-                adjusted ??= new short[Values.Length];
-                int change = adjusted[operation.sem_num] - operation.sem_op;
+                adjustment ??= [];
+                int change = adjustment.GetValueOrDefault(operation.sem_num) - operation.sem_op;
                 if (change is < -MaximumValue - 1 or > MaximumValue) error = Errno.ERANGE;
-                else adjusted[operation.sem_num] = (short)change;
+                else if (change != 0 && ipc.Adjustments >= MaximumAdjustments && !adjustment.ContainsKey(operation.sem_num)) error = Errno.ENOSPC;
+                else Adjust(adjustment, operation.sem_num, change, ipc);
             }
 
             if (error != Errno.None) break;
@@ -67,40 +71,57 @@ internal sealed partial class SemaphoreSet : IpcObject
         blocking = done;
         if (error != Errno.None)
         {
-            while (--done >= 0) Values[operations[done].sem_num] = (ushort)(Values[operations[done].sem_num] - operations[done].sem_op);
+            while (--done >= 0)
+            {
+                var undone = operations[done];
+                Values[undone.sem_num] = (ushort)(Values[undone.sem_num] - undone.sem_op);
+                if (undone.sem_op != 0 && (undone.sem_flg & SEM_UNDO) != 0)
+                    Adjust(adjustment!, undone.sem_num, adjustment!.GetValueOrDefault(undone.sem_num) + undone.sem_op, ipc);
+            }
+
             return error;
         }
 
         foreach (var operation in operations) Pids[operation.sem_num] = pid;
-        if (adjusted is not null)
+        if (adjustment is { Count: > 0 })
         {
             if (_adjustments.Count == 0) ipc.SetsWithUndo++;
-            _adjustments[pid] = adjusted;
+            _adjustments[pid] = adjustment;
         }
 
         return Errno.None;
     }
 
-    /// <summary>SETVAL, SETALL: adjustments of all processes for a semaphore, or for all (-1), are forgotten.</summary>
-    public void ForgetAdjustments(int number)
+    private static void Adjust(Dictionary<int, short> adjustment, int number, int value, SystemVIpc ipc)
     {
-        foreach (short[] adjustment in _adjustments.Values)
+        ipc.Adjustments -= adjustment.Count;
+        if (value == 0) adjustment.Remove(number);
+        else adjustment[number] = (short)value;
+        ipc.Adjustments += adjustment.Count;
+    }
+
+    /// <summary>SETVAL, SETALL: adjustments of all processes for a semaphore, or for all (-1), are forgotten.</summary>
+    public void ForgetAdjustments(int number, SystemVIpc ipc)
+    {
+        foreach (var adjustment in _adjustments.Values)
         {
-            if (number >= 0) adjustment[number] = 0;
-            else Array.Clear(adjustment);
+            ipc.Adjustments -= adjustment.Count;
+            if (number >= 0) adjustment.Remove(number);
+            else adjustment.Clear();
+            ipc.Adjustments += adjustment.Count;
         }
     }
 
     /// <summary>A process has ended.</summary>
     public void Undo(Process process, SystemVIpc ipc)
     {
-        if (!_adjustments.Remove(process.Pid, out short[]? adjustment)) return;
+        if (!_adjustments.Remove(process.Pid, out var adjustment)) return;
+        ipc.Adjustments -= adjustment.Count;
         if (_adjustments.Count == 0) ipc.SetsWithUndo--;
-        for (int i = 0; i < adjustment.Length; i++)
+        foreach (var (number, change) in adjustment)
         {
-            if (adjustment[i] == 0) continue;
-            Values[i] = (ushort)Math.Clamp(Values[i] + adjustment[i], 0, MaximumValue);
-            Pids[i] = process.Pid;
+            Values[number] = (ushort)Math.Clamp(Values[number] + change, 0, MaximumValue);
+            Pids[number] = process.Pid;
         }
 
         Queue.Wake();
@@ -110,6 +131,8 @@ internal sealed partial class SemaphoreSet : IpcObject
     public void OnRemoved(SystemVIpc ipc)
     {
         if (_adjustments.Count > 0) ipc.SetsWithUndo--;
+        foreach (var adjustment in _adjustments.Values) ipc.Adjustments -= adjustment.Count;
+        _adjustments.Clear();
         ipc.SemaphoreCount -= Values.Length;
         Queue.Wake();
     }

@@ -1,5 +1,6 @@
 using System.Text;
 using Ramet.Abi;
+using Ramet.Kernel.Processes;
 using Ramet.Kernel.Tests.Polling;
 using Xunit;
 
@@ -58,6 +59,53 @@ public sealed class InotifyTests
         for (var more = Events(); more.Count > 0; more = Events()) events.AddRange(more);
         Assert.Equal(16385, events.Count);
         Assert.Equal((-1, InotifyMask.IN_Q_OVERFLOW, ""), events[^1]);
+    }
+
+    [Fact]
+    public void Events_count_against_the_budget_and_overflow_beyond_it()
+    {
+        int wd = Watch("/tmp/w", InotifyMask.IN_CREATE);
+        var buffers = _sandbox.Kernel.Buffers;
+        long before = buffers.Used;
+        Make("/tmp/w/a");
+        Assert.True(buffers.Used > before);
+        Assert.Equal([(wd, InotifyMask.IN_CREATE, "a")], Events());
+        Assert.Equal(before, buffers.Used);
+
+        Make("/tmp/w/b");
+        buffers.Limit = buffers.Used;
+        Make("/tmp/w/c");
+        Make("/tmp/w/d");
+        _sandbox = _sandbox.Reload();
+        _a = _a.In(_sandbox);
+        Assert.Equal([(wd, InotifyMask.IN_CREATE, "b"), (-1, InotifyMask.IN_Q_OVERFLOW, "")], Events());
+        Assert.Equal(before, _sandbox.Kernel.Buffers.Used);
+        Make("/tmp/w/e");
+        _a.Ok(SyscallNumber.close, _fd);
+        Assert.Equal(before, _sandbox.Kernel.Buffers.Used);
+    }
+
+    [Fact]
+    public void Watches_of_one_directory_leave_in_any_order_and_those_that_stay_are_told()
+    {
+        int[] others = [.. Enumerable.Range(0, 4).Select(_ => _a.Ok(SyscallNumber.inotify_init1, (long)OpenFlags.O_NONBLOCK))];
+        foreach (int fd in others) _a.Ok(SyscallNumber.inotify_add_watch, fd, Path("/tmp/w"), (long)(InotifyMask.IN_CREATE | (fd == others[1] ? InotifyMask.IN_ONESHOT : 0)));
+        int directory = _a.Ok(SyscallNumber.open, Path("/tmp/w"), 0, 0);
+        _a.Ok(SyscallNumber.fcntl, directory, (long)FcntlCommand.F_NOTIFY, 4);
+        Watch("/tmp/w", InotifyMask.IN_CREATE);
+        Assert.Equal(6, _sandbox.Kernel.Watches.Count);
+        _a.Ok(SyscallNumber.close, others[0]);
+        Make("/tmp/w/a");
+
+        // The one-shot watch and the notification are over.
+        Assert.Equal(3, _sandbox.Kernel.Watches.Count);
+        Assert.Equal("a", Assert.Single(Events()).Item3);
+        foreach (int fd in others[2..]) Assert.Equal(PollEvents.POLLIN, _a.PollNow(fd));
+        _a.Ok(SyscallNumber.close, others[3]);
+        _a.Ok(SyscallNumber.close, directory);
+        _a.Ok(SyscallNumber.close, others[2]);
+        _a.Ok(SyscallNumber.close, _fd);
+        Assert.Equal(0, _sandbox.Kernel.Watches.Count);
     }
 
     [Fact]

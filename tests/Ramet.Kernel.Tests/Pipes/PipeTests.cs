@@ -242,6 +242,19 @@ public sealed class PipeTests
     }
 
     [Fact]
+    public void A_thread_that_ends_while_it_opens_a_fifo_leaves_no_end_open()
+    {
+        var b = _sandbox.NewProcess();
+        var c = _sandbox.NewProcess();
+        _a.Ok(SyscallNumber.mknod, _a.Put("/tmp/fifo\0"u8), (long)InodeMode.S_IFIFO | 0x1B6, 0);
+        b.Blocks(SyscallNumber.open, b.Put("/tmp/fifo\0"u8), (long)OpenFlags.O_RDONLY, 0);
+        c.Ok(SyscallNumber.open, c.Put("/tmp/fifo\0"u8), (long)(OpenFlags.O_WRONLY | OpenFlags.O_NONBLOCK), 0);
+        b.Thread.Exit(0);
+        c.Thread.Exit(0);
+        _a.Fails(Errno.ENXIO, SyscallNumber.open, _a.Put("/tmp/fifo\0"u8), (long)(OpenFlags.O_WRONLY | OpenFlags.O_NONBLOCK), 0);
+    }
+
+    [Fact]
     public void Pipe_is_saved_with_its_bytes_and_its_waiting_reader()
     {
         var b = _sandbox.NewProcess();

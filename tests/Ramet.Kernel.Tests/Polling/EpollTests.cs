@@ -224,6 +224,92 @@ public sealed class EpollTests
         Assert.Equal(42UL, a2.Get<EpollEvent>(events).data);
     }
 
+    [Fact]
+    public void A_nested_set_may_be_reached_in_500_ways_and_not_in_one_more()
+    {
+        // Ten outer sets watch an inner one; each descriptor of the event in the inner one is ten more ways for an event to go.
+        int inner = _epoll;
+        for (int i = 0; i < 10; i++) Add(_a.Ok(SyscallNumber.epoll_create1, 0), inner, In, 1);
+        int reader = _a.Pipe().Reader;
+        for (int i = 0; i < 50; i++) Add(inner, _a.Ok(SyscallNumber.dup, reader), In, 1);
+        Assert.Equal(Errno.EINVAL, Control(EpollOperation.EPOLL_CTL_ADD, inner, reader, In, 1));
+        Assert.Equal(Errno.EINVAL, Control(EpollOperation.EPOLL_CTL_ADD, _a.Ok(SyscallNumber.epoll_create1, 0), inner, In, 1));
+
+        // Another file has its own ways, and sets that nobody watches are not limited.
+        Add(inner, _a.Pipe().Reader, In, 1);
+        int plain = _a.Ok(SyscallNumber.epoll_create1, 0);
+        for (int i = 0; i < 200; i++) Add(plain, _a.Ok(SyscallNumber.dup, reader), In, 1);
+        Assert.Equal(50 + 1 + 10 + 200, _sandbox.Kernel.EpollWatches);
+    }
+
+    [Fact]
+    public void Ways_over_more_sets_are_fewer()
+    {
+        // Four sets in between: ten ways at most (fs/eventpoll.c, path_limits).
+        int lowest = _epoll;
+        int below = lowest;
+        for (int i = 0; i < 4; i++)
+        {
+            int above = _a.Ok(SyscallNumber.epoll_create1, 0);
+            Add(above, below, In, 1);
+            below = above;
+        }
+
+        int reader = _a.Pipe().Reader;
+        for (int i = 0; i < 10; i++) Add(lowest, _a.Ok(SyscallNumber.dup, reader), In, 1);
+        Assert.Equal(Errno.EINVAL, Control(EpollOperation.EPOLL_CTL_ADD, lowest, reader, In, 1));
+    }
+
+    [Fact]
+    public void Items_leave_from_anywhere_and_a_set_may_close_with_many()
+    {
+        int before = _sandbox.Kernel.EpollWatches;
+        var (reader, writer) = _a.Pipe();
+        int[] copies = [.. Enumerable.Range(0, 50).Select(_ => _a.Ok(SyscallNumber.dup, reader))];
+        int other = _a.Ok(SyscallNumber.epoll_create1, 0);
+        foreach (int copy in copies)
+        {
+            Add(_epoll, copy, In, (ulong)copy);
+            Add(other, copy, In, (ulong)copy);
+        }
+
+        foreach (int i in new[] { 0, 25, 49 }) Assert.Equal(Errno.None, Control(EpollOperation.EPOLL_CTL_DEL, _epoll, copies[i], In, 0));
+        Assert.Equal(Errno.ENOENT, Control(EpollOperation.EPOLL_CTL_DEL, _epoll, copies[0], In, 0));
+        _a.Write(writer, "x");
+        Assert.Equal(47, Wait(100).Length);
+        _a.Close(_epoll);
+        Assert.Equal(50, Wait(100, other).Length);
+        Assert.Equal(before + 50, _sandbox.Kernel.EpollWatches);
+        _a.Close(reader);
+        foreach (int copy in copies) _a.Close(copy);
+        Assert.Equal(before, _sandbox.Kernel.EpollWatches);
+        Assert.Empty(Wait(100, other));
+    }
+
+    [Fact]
+    public void Files_that_come_to_have_the_same_number_are_told_apart()
+    {
+        // A descriptor that is closed leaves its file in the set while another descriptor has it open.
+        var (reader, writer) = _a.Pipe();
+        Add(_epoll, reader, In, 1);
+        int kept = _a.Ok(SyscallNumber.dup, reader);
+        List<int> writers = [writer];
+        for (int i = 0; i < 3; i++)
+        {
+            var next = _a.Pipe();
+            writers.Add(next.Writer);
+            _a.Ok(SyscallNumber.dup, next.Reader);
+            _a.Ok(SyscallNumber.dup2, next.Reader, reader);
+            Add(_epoll, reader, In, (ulong)i + 2);
+        }
+
+        Assert.Equal(Errno.None, Control(EpollOperation.EPOLL_CTL_DEL, _epoll, reader, In, 0));
+        foreach (int fd in writers) _a.Write(fd, "x");
+        Assert.Equal([1UL, 2UL, 3UL], Wait().Select(found => found.Data));
+        _a.Close(kept);
+        Assert.Equal([2UL, 3UL], Wait().Select(found => found.Data).Order());
+    }
+
     private Errno Control(EpollOperation operation, int epoll, int fd, PollEvents events, ulong data) =>
         (Errno)(-_a.Call(SyscallNumber.epoll_ctl, epoll, (long)operation, fd, _a.Put(new EpollEvent { events = (uint)events, data = data })));
 

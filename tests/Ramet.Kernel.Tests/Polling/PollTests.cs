@@ -37,6 +37,36 @@ public sealed class PollTests
     }
 
     [Fact]
+    public void A_file_that_is_named_many_times_is_waited_for_once()
+    {
+        var b = _sandbox.NewProcess();
+        var (reader, writer) = _a.Pipe();
+        int other = _a.Share(writer, b);
+        long fds = _a.Put([.. Enumerable.Repeat(new PollFd { fd = reader }, 99), Entry(reader)]);
+        _a.Blocks(SyscallNumber.poll, fds, 100, -1);
+        Assert.Equal(1, _sandbox.Kernel.PollWaiters);
+        var copy = _sandbox.Reload();
+        Assert.Equal(1, copy.Kernel.PollWaiters);
+        b.Write(other, "x");
+        Assert.Equal(1, _a.Resume());
+        Assert.Equal(0, _sandbox.Kernel.PollWaiters);
+        b.In(copy).Write(other, "x");
+        Assert.Equal(1, _a.In(copy).Resume());
+        Assert.Equal(0, copy.Kernel.PollWaiters);
+    }
+
+    [Fact]
+    public void Poll_and_select_are_ENOMEM_when_too_much_is_waited_for_already()
+    {
+        var (first, second) = (_a.Pipe(), _a.Pipe());
+        _sandbox.Kernel.PollWaiters = Kernel.MaximumPollWaiters - 1;
+        _a.Fails(Errno.ENOMEM, SyscallNumber.poll, _a.Put([Entry(first.Reader), Entry(second.Reader)]), 2, -1);
+        _a.Fails(Errno.ENOMEM, SyscallNumber.select, second.Reader + 1, _a.Put((1UL << first.Reader) | (1UL << second.Reader)), 0, 0, 0);
+        Assert.Equal(Kernel.MaximumPollWaiters - 1, _sandbox.Kernel.PollWaiters);
+        _a.Blocks(SyscallNumber.poll, _a.Put([Entry(first.Reader)]), 1, -1);
+    }
+
+    [Fact]
     public void Poll_times_out()
     {
         var (reader, _) = _a.Pipe();

@@ -19,12 +19,12 @@ internal sealed class TestSandbox
     private const ulong Memory = 64 << 20;
     private readonly KernelPorts _ports;
 
-    public TestSandbox()
+    public TestSandbox(int maxOpenFiles = 65536)
     {
         var image = new FakeImage();
         var machine = new FakeMachine(Memory + (1 << 20)) { FakeMemory = { Image = image } };
         _ports = new KernelPorts(machine, Clock, new FakeRandom(), new FakeHost(), image);
-        Kernel = Kernel.Create(_ports, new ResourceLimits { MemoryBytes = Memory });
+        Kernel = Kernel.Create(_ports, new ResourceLimits { MemoryBytes = Memory, MaxOpenFiles = maxOpenFiles });
     }
 
     private TestSandbox(TestSandbox original)
@@ -79,6 +79,9 @@ internal sealed class TestThread
 
     private ulong _scratch;
     private ulong _next;
+
+    private readonly long[] _reused = new long[4];
+    private int _reusedNext;
 
     private delegate SyscallResult Dispatcher(PosixThread thread, int number, in SyscallArguments arguments);
 
@@ -183,6 +186,16 @@ internal sealed class TestThread
     public long Put(ReadOnlySpan<byte> bytes)
     {
         long address = Allocate(Math.Max(1, bytes.Length));
+        Assert.Equal(bytes.Length, Thread.Memory.User.Write(new UserAddress((ulong)address), bytes));
+        return address;
+    }
+
+    /// <summary>Bytes where those of the call before were, for tests that make very many calls.</summary>
+    public long Reuse(ReadOnlySpan<byte> bytes)
+    {
+        if (_reused[_reusedNext] == 0) _reused[_reusedNext] = Allocate(4096);
+        long address = _reused[_reusedNext];
+        _reusedNext = (_reusedNext + 1) % _reused.Length;
         Assert.Equal(bytes.Length, Thread.Memory.User.Write(new UserAddress((ulong)address), bytes));
         return address;
     }
