@@ -125,7 +125,7 @@ public static class RametServer
             new ConnectionLimit(settings.Connections).Apply(options);
             options.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
             // Whoever reads more slowly takes what others wait for: a turn, and what is kept for him.
-            options.Limits.MinResponseDataRate = new MinDataRate(bytesPerSecond: 8192, gracePeriod: TimeSpan.FromSeconds(10));
+            options.Limits.MinResponseDataRate = new MinDataRate(bytesPerSecond: 1024, gracePeriod: TimeSpan.FromSeconds(10));
             options.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(5);
             address.Apply(options);
         });
