@@ -3,6 +3,7 @@ using Xunit;
 namespace Ramet.Runtimes.Tests;
 
 /// <summary>Python programs in a sandbox (tests/programs/python), each of which checks itself.</summary>
+[Collection(nameof(Alone))]
 public class PythonTests(RametCli ramet)
 {
     [Theory]
@@ -48,3 +49,7 @@ public class PythonTests(RametCli ramet)
         Assert.Empty(problems);
     }
 }
+
+/// <summary>Nothing runs beside these: CPython's suite has bounds of milliseconds of its own.</summary>
+[CollectionDefinition(nameof(Alone), DisableParallelization = true)]
+public sealed class Alone;
