@@ -313,18 +313,5 @@ public sealed class TemplateStore
     }
 
     /// <summary>Puts a template back that a killed process was about to replace. True: it is there.</summary>
-    private bool TryRecover(string name)
-    {
-        string path = DirectoryOf(name);
-        if (!IsValidName(name) || Directory.Exists(path) || !WholeDirectory.ListHalfReplaced(_directory).Contains(path, StringComparer.Ordinal)) return false;
-        try
-        {
-            using var held = FileLock.TryAcquire(LockFile(name));
-            return held is not null && WholeDirectory.Recover(path);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            return false;
-        }
-    }
+    private bool TryRecover(string name) => IsValidName(name) && ReplacedDirectory.TryRecover(DirectoryOf(name), LockFile(name));
 }

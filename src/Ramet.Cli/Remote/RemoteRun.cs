@@ -88,43 +88,27 @@ internal static class RemoteRun
         return exitCode;
     }
 
-    // What these throw on a timer's thread would end the program: also a request that is under way when the connection is given up (OperationCanceledException).
-    internal static void Renew(Daemon daemon, string id)
-    {
-        try
-        {
-            var content = Daemon.ToJson(new SandboxPatch { TimeoutSeconds = s_lease.TotalSeconds }, ContractsJson.Default.SandboxPatch);
-            daemon.Send(new HttpRequestMessage(HttpMethod.Patch, Daemon.PathOf(id)) { Content = content }).Dispose();
-        }
-        catch (Exception e) when (e is UsageException or SandboxException or ObjectDisposedException or OperationCanceledException)
-        {
-            // It has ended; that is told where it is watched.
-        }
-    }
+    /// <summary>Has the sandbox live on. When it has ended, that is told where it is watched.</summary>
+    internal static void Renew(Daemon daemon, string id) =>
+        TrySend(daemon, HttpMethod.Patch, Daemon.PathOf(id), Daemon.ToJson(new SandboxPatch { TimeoutSeconds = s_lease.TotalSeconds }, ContractsJson.Default.SandboxPatch));
 
-    internal static bool TryKill(Daemon daemon, string id, int pid)
+    internal static bool TryKill(Daemon daemon, string id, int pid) =>
+        TrySend(daemon, HttpMethod.Post, Daemon.PathOf(id, $"/processes/{pid}/signal"), Daemon.ToJson(new SignalBody { Signal = "KILL" }, ContractsJson.Default.SignalBody));
+
+    /// <summary>Ends the sandbox, if it has not ended already; else it ends with its lease.</summary>
+    private static void Delete(Daemon daemon, string id) => TrySend(daemon, HttpMethod.Delete, Daemon.PathOf(id), null);
+
+    // What this throws on a timer's thread would end the program: also of a request that is under way when the connection is given up (OperationCanceledException).
+    private static bool TrySend(Daemon daemon, HttpMethod method, string path, HttpContent? content)
     {
         try
         {
-            var content = Daemon.ToJson(new SignalBody { Signal = "KILL" }, ContractsJson.Default.SignalBody);
-            daemon.Send(new HttpRequestMessage(HttpMethod.Post, Daemon.PathOf(id, $"/processes/{pid}/signal")) { Content = content }).Dispose();
+            daemon.Send(new HttpRequestMessage(method, path) { Content = content }).Dispose();
             return true;
         }
         catch (Exception e) when (e is UsageException or SandboxException or ObjectDisposedException or OperationCanceledException)
         {
             return false;
-        }
-    }
-
-    private static void Delete(Daemon daemon, string id)
-    {
-        try
-        {
-            daemon.Delete(Daemon.PathOf(id));
-        }
-        catch (Exception e) when (e is UsageException or SandboxException or ObjectDisposedException or OperationCanceledException)
-        {
-            // It has ended already, or ends with its lease.
         }
     }
 }

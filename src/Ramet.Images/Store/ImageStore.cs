@@ -223,21 +223,7 @@ public sealed class ImageStore
     }
 
     /// <summary>Puts an image back that a killed process was about to replace. True: it is there.</summary>
-    private bool TryRecover(string name)
-    {
-        if (!ImageSpecParser.IsValidImageName(name)) return false;
-        var path = DirectoryOf(name);
-        if (Directory.Exists(path) || !WholeDirectory.ListHalfReplaced(_images).Contains(path, StringComparer.Ordinal)) return false;
-        try
-        {
-            using var held = FileLock.TryAcquire(LockFile(name));
-            return held is not null && WholeDirectory.Recover(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return false;
-        }
-    }
+    private bool TryRecover(string name) => ImageSpecParser.IsValidImageName(name) && ReplacedDirectory.TryRecover(DirectoryOf(name), LockFile(name));
 
     private static void Delete(string path)
     {

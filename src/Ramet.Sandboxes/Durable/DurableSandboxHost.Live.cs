@@ -20,20 +20,20 @@ public sealed partial class DurableSandboxHost
     {
         var running = await _inner.ListAsync(tenant, cancellationToken).ConfigureAwait(false);
         var paused = _uses.Values.Where(use => tenant is null || use.Tenant == tenant).Select(use => use.Paused).OfType<ArchiveRecord>().ToDictionary(record => record.Id, StringComparer.Ordinal);
-        return [.. running.Where(sandbox => !paused.ContainsKey(sandbox.Id)).Concat(paused.Values.Select(Describe)).Select(Named).OrderBy(sandbox => sandbox.Id, StringComparer.Ordinal)];
+        return [.. running.Where(sandbox => !paused.ContainsKey(sandbox.Id)).Select(Named).Concat(paused.Values.Select(Describe)).OrderBy(sandbox => sandbox.Id, StringComparer.Ordinal)];
     }
 
     /// <inheritdoc/>
     public async Task<HostedSandbox> GetAsync(string tenant, string id, CancellationToken cancellationToken)
     {
-        if (FindPaused(tenant, id) is { } record) return Named(Describe(record));
+        if (FindPaused(tenant, id) is { } record) return Describe(record);
         try
         {
             return Named(await _inner.GetAsync(tenant, id, cancellationToken).ConfigureAwait(false));
         }
         catch (SandboxGoneException) when (FindPaused(tenant, id) is { } meanwhile)
         {
-            return Named(Describe(meanwhile));
+            return Describe(meanwhile);
         }
     }
 
@@ -65,7 +65,7 @@ public sealed partial class DurableSandboxHost
             {
                 var record = UpdateHeld(use, id, now => now with { Left = timeout ?? now.Left, Spec = now.Spec with { Metadata = metadata ?? now.Spec.Metadata } });
                 use.Spec = record.Spec;
-                return Named(Describe(record));
+                return Describe(record);
             }
 
             var updated = await _inner.UpdateAsync(tenant, id, timeout, metadata, cancellationToken).ConfigureAwait(false);

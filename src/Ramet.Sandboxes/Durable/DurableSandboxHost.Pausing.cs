@@ -17,14 +17,14 @@ public sealed partial class DurableSandboxHost
             if (use.Paused is { } record)
             {
                 // It stays paused now until somebody resumes it.
-                return Named(Describe(record.IsAutomatic ? UpdateHeld(use, id, now => now with { IsAutomatic = false }) : record));
+                return Describe(record.IsAutomatic ? UpdateHeld(use, id, now => now with { IsAutomatic = false }) : record);
             }
 
             use.TryBeginMove(onlyIfIdleFor: null);
             try
             {
                 // Not to be left half done because the caller goes.
-                return Named(Describe(await PauseHeldAsync(use, id, automatic: false, CancellationToken.None).ConfigureAwait(false)));
+                return Describe(await PauseHeldAsync(use, id, automatic: false, CancellationToken.None).ConfigureAwait(false));
             }
             finally
             {
@@ -281,7 +281,7 @@ public sealed partial class DurableSandboxHost
         return new ArchiveRecord { Tenant = tenant, Id = TimeOrderedId.New("snap_"), Name = name, Spec = spec, Created = now, Archived = now };
     }
 
-    private HostedSandbox Describe(ArchiveRecord record) => new(
+    private HostedSandbox Describe(ArchiveRecord record) => Named(new HostedSandbox(
         record.Id, record.Tenant, record.Spec.Template, record.Created, record.Archived + _pausedLifetime, record.Spec.MemoryBytes, record.UsedBytes, record.Spec.Metadata)
     {
         Image = record.Spec.Image,
@@ -289,7 +289,7 @@ public sealed partial class DurableSandboxHost
         IsPausedAutomatically = record.IsAutomatic,
         Generation = record.Generation,
         Parent = record.Parent,
-    };
+    });
 
     private HostedSnapshot ToSnapshot(ArchiveRecord record) =>
         new(record.Id, record.Name, _templates.Find(record.Tenant, record.Spec.Template)?.Name ?? record.Spec.Template, record.Spec.Image, record.Created, record.SizeBytes, record.Spec.Metadata, record.Parent);

@@ -1,4 +1,5 @@
 using System.Text;
+using Ramet.Sandboxes.Hosting;
 
 namespace Ramet.Server.Api;
 
@@ -6,7 +7,7 @@ namespace Ramet.Server.Api;
 /// A tar archive (pax(1), "ustar Interchange Format" and "pax Interchange Format") on its way to a reader that takes as much memory for long names and attributes as the archive says they have:
 /// here they are bounded. Kinds of entries that nobody unpacks end the archive.
 /// </summary>
-internal sealed class TarGuardStream(Stream inner) : Stream
+internal sealed class TarGuardStream(Stream inner) : SimpleStream
 {
     private const int BlockSize = 512;
     private const int LargestMetadata = 1 << 20;
@@ -21,25 +22,6 @@ internal sealed class TarGuardStream(Stream inner) : Stream
     private bool _ended;
 
     /// <inheritdoc/>
-    public override bool CanRead => true;
-
-    /// <inheritdoc/>
-    public override bool CanSeek => false;
-
-    /// <inheritdoc/>
-    public override bool CanWrite => false;
-
-    /// <inheritdoc/>
-    public override long Length => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
-    /// <inheritdoc/>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         if (_ended) return 0;
@@ -47,26 +29,6 @@ internal sealed class TarGuardStream(Stream inner) : Stream
         Look(buffer.Span[..count]);
         return count;
     }
-
-    /// <inheritdoc/>
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    /// <inheritdoc/>
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("The body is read asynchronously.");
-
-    /// <inheritdoc/>
-    public override void Flush()
-    {
-    }
-
-    /// <inheritdoc/>
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     private void Look(ReadOnlySpan<byte> bytes)
     {
